@@ -1,0 +1,99 @@
+/** The data set of `--dataset builtin`: drawn on the spot, cached, in the reference's list layout. */
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { messageOf, UserError } from '../../errors.js';
+import {
+  type Clip,
+  FRAMES_PER_CLIP,
+  type Label,
+  labelOf,
+  planClips,
+  renderClip,
+  type Split,
+} from './clips.js';
+import { encodePng } from './image.js';
+
+/** Part of the cache folder's name: raise it whenever the pictures change. */
+const VERSION = 1;
+/** Clips drawn while earlier ones are being compressed and written by the thread pool. */
+const IN_FLIGHT = 4;
+
+export interface BuiltinOptions {
+  readonly cacheDir: string;
+  /** Side of the pictures in pixels, default 64. */
+  readonly size?: number;
+  readonly seed?: number;
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/**
+ * Makes the set unless the cache has it. It appears whole or not at all: it is drawn into a temporary folder that is then renamed,
+ * so a killed run leaves nothing that looks complete and two runs at once do not disturb each other.
+ * @returns the folder for `--datasets` and the name for `--dataset`
+ */
+export async function ensureBuiltin(
+  options: BuiltinOptions,
+): Promise<{ datasetsDir: string; name: 'builtin' }> {
+  const { size = 64, seed = 0 } = options;
+  const home = resolve(options.cacheDir, `builtin-${VERSION}-${size}px-seed${seed}`);
+  const found = { datasetsDir: join(home, 'datasets'), name: 'builtin' } as const;
+  if (await exists(home)) return found;
+  let draft: string | undefined;
+  try {
+    await mkdir(options.cacheDir, { recursive: true });
+    draft = await mkdtemp(`${home}.`);
+    await drawAll(draft, home, size, seed, options.progress);
+    await rename(draft, home);
+  } catch (error) {
+    if (draft) await rm(draft, { recursive: true, force: true });
+    if (!(await exists(home)))
+      throw new UserError(`cannot make the built-in data set in ${home}: ${messageOf(error)}`, 1, {
+        cause: error,
+      });
+  }
+  return found;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function drawAll(
+  draft: string,
+  home: string,
+  size: number,
+  seed: number,
+  progress?: BuiltinOptions['progress'],
+) {
+  const clips = planClips(seed);
+  let done = 0;
+  const remaining = clips.values();
+  const worker = async () => {
+    for (const clip of remaining) {
+      const folder = join(draft, folderOf(clip));
+      await mkdir(folder, { recursive: true });
+      const frames = await renderClip(clip, size, seed);
+      await Promise.all(
+        frames.map(async (frame, t) => writeFile(join(folder, `00${t}.png`), await encodePng(frame))),
+      );
+      progress?.(++done, clips.length);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+
+  const lists = join(draft, 'datasets', 'builtin');
+  await mkdir(lists, { recursive: true });
+  for (const split of ['train', 'val', 'test'] as const)
+    for (const label of ['real', 'fake'] as const)
+      await writeFile(join(lists, `${split}_${label}.txt`), listOf(clips, split, label, home));
+}
+
+const folderOf = (clip: Clip): string => join('frames', clip.split, labelOf(clip), clip.name);
+
+const listOf = (clips: readonly Clip[], split: Split, label: Label, home: string): string =>
+  clips
+    .filter((clip) => clip.split === split && labelOf(clip) === label)
+    .map((clip) => `${label === 'real' ? 0 : 1},${join(home, folderOf(clip))},${FRAMES_PER_CLIP}\n`)
+    .join('');
