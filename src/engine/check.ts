@@ -1,0 +1,287 @@
+import { backward } from './autograd.js';
+import type { Case, CaseInput, Op } from './op.js';
+import { isValid } from './plan.js';
+import type { Program, Runtime, Step } from './runtime.js';
+import { type DType, Graph, type Meta, type NumberArray, sizeOf, type Tensor } from './tensor.js';
+
+/** One compared quantity. */
+export interface CheckRow {
+  readonly name: string;
+  readonly quantity: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+const GUARD = 64; // elements: one alignment unit of 256 bytes on either side of a tensor
+const SENTINEL = 12345.678;
+
+/** Names of the variants that run a case on this runtime. */
+export function variantsOf(op: Op, sample: Case, runtime: Runtime): string[] {
+  const metas = sample.inputs.map((input) => input && metaOf(input));
+  const outputs = op.shape(metas, sample.attrs);
+  const accumulate = outputs.map(() => false);
+  const call = {
+    inputs: metas,
+    outputs,
+    attrs: sample.attrs,
+    accumulate,
+    capabilities: runtime.capabilities,
+  };
+  return Object.entries(op.variants).flatMap(([name, variant]) => (isValid(variant, call) ? [name] : []));
+}
+
+/**
+ * Runs one case with one variant, each tensor between two sentinels, outputs poisoned beforehand, and compares outputs, mutated
+ * inputs and sentinels with the float64 reference. With `accumulate`, accumulating outputs start from known values.
+ */
+export async function checkForward(
+  runtime: Runtime,
+  op: Op,
+  sample: Case,
+  variant: string,
+  accumulate: boolean,
+): Promise<CheckRow[]> {
+  const values = sample.inputs.map((input, i) =>
+    input ? fillInput(input, `${op.name}.${sample.name}.${i}`) : new Float64Array(0),
+  );
+  const bench = new Bench(runtime);
+  const inputs = sample.inputs.map((input, i) => input && bench.tensor(metaOf(input), values[i]!));
+  const metas = op.shape(inputs, sample.attrs);
+  const adds = metas.map((_, k) => accumulate && (op.accumulates ?? []).includes(op.outputs[k]!));
+  const start = metas.map((meta, k) =>
+    adds[k]
+      ? fillInput({ shape: meta.shape }, `start ${k}`)
+      : new Float64Array(sizeOf(meta.shape)).fill(Number.NaN),
+  );
+  const into = metas.map((meta, k) => ({ tensor: bench.tensor(meta, start[k]!), accumulate: adds[k]! }));
+  bench.graph.call(op, inputs, sample.attrs, into);
+  await bench.run((other) => (other === op ? variant : undefined));
+  const expected = op.reference(values, { inputs: inputs, outputs: metas, attrs: sample.attrs });
+  const places = [
+    ...into.map(({ tensor }) => tensor),
+    ...(op.mutates ?? []).map((name) => inputs[op.inputs.indexOf(name)]),
+  ];
+  const labels = [...op.outputs, ...(op.mutates ?? [])];
+  const rows: CheckRow[] = [];
+  for (const [k, place] of places.entries()) {
+    if (!place) continue;
+    const want = expected[k]!.map((value, i) => value + (adds[k] ? start[k]![i]! : 0));
+    const error = relativeError(await bench.read(place), want);
+    rows.push({
+      name: `${op.name} ${sample.name} ${variant}${accumulate ? ' +=' : ''}`,
+      quantity: labels[k]!,
+      error,
+      tolerance: op.tolerance ?? 1e-5,
+    });
+  }
+  const spilled = await bench.spilled();
+  rows.push({
+    name: `${op.name} ${sample.name} ${variant}`,
+    quantity: 'writes outside',
+    error: spilled,
+    tolerance: 0,
+  });
+  return rows;
+}
+
+/** Compares the gradient that autograd computes on this runtime with central differences of the float64 forward reference. */
+export async function checkGradient(
+  runtime: Runtime,
+  op: Op,
+  sample: Case,
+  probes = 12,
+): Promise<CheckRow[]> {
+  const wanted =
+    sample.gradients ??
+    sample.inputs.flatMap((input, i) => (input && (input.dtype ?? 'f32') === 'f32' ? [i] : []));
+  if (!op.gradient || wanted.length === 0) return [];
+  const values = sample.inputs.map((input, i) =>
+    input ? fillInput(input, `${op.name}.${sample.name}.${i}`) : new Float64Array(0),
+  );
+  const bench = new Bench(runtime);
+  const inputs = sample.inputs.map((input, i) => input && bench.tensor(metaOf(input), values[i]!));
+  const places = wanted.map((i) => {
+    const input = inputs[i]!;
+    input.gradient = bench.tensor(input, new Float64Array(input.size));
+    return input.gradient;
+  });
+  const outputs = bench.graph.call(op, inputs, sample.attrs);
+  const dy = fillInput({ shape: outputs[0]!.shape }, 'dy');
+  backward([{ tensor: outputs[0]!, gradient: bench.tensor(outputs[0]!, dy) }]);
+  await bench.run();
+  const forward = (xs: readonly Float64Array[]): number => {
+    const y = op.reference(xs, { inputs, outputs, attrs: sample.attrs })[0]!;
+    return y.reduce((sum, value, i) => sum + value * dy[i]!, 0);
+  };
+  const rows: CheckRow[] = [];
+  for (const [k, i] of wanted.entries()) {
+    const got = await bench.read(places[k]!);
+    const scale = Float64Array.from(got).reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6);
+    const error = probeIndices(values[i]!.length, probes).reduce((worst, at) => {
+      const slope = centralDifference(forward, values, i, at);
+      const difference = Math.abs(got[at]! - slope) / scale;
+      return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
+    }, 0);
+    rows.push({
+      name: `${op.name} ${sample.name}`,
+      quantity: `d/d${op.inputs[i]}`,
+      error,
+      tolerance: 10 * (op.tolerance ?? 1e-5),
+    });
+  }
+  bench.release();
+  return rows;
+}
+
+function centralDifference(
+  f: (xs: readonly Float64Array[]) => number,
+  values: readonly Float64Array[],
+  i: number,
+  at: number,
+): number {
+  const h = 1e-4;
+  const shifted = (by: number): number =>
+    f(values.map((value, j) => (j === i ? value.with(at, value[at]! + by) : value)));
+  // Five-point formula: its error falls with h^4, so that h can stay large enough for float64's own rounding.
+  return (8 * (shifted(h) - shifted(-h)) - (shifted(2 * h) - shifted(-2 * h))) / (12 * h);
+}
+
+const probeIndices = (size: number, probes: number): number[] =>
+  size <= probes
+    ? Array.from({ length: size }, (_, i) => i)
+    : Array.from({ length: probes }, (_, i) => Math.floor(((i + 0.5) * size) / probes));
+
+/** Largest difference relative to the largest expected value; infinite where a value is not a number. */
+export function relativeError(got: NumberArray, want: NumberArray): number {
+  let scale = 0;
+  let error = 0;
+  want.forEach((value, i) => {
+    const difference = Math.abs(got[i]! - value);
+    error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(error, difference);
+    scale = Math.max(scale, Math.abs(value));
+  });
+  return error === 0 ? 0 : error / Math.max(scale, 1e-30);
+}
+
+const metaOf = ({ shape, dtype = 'f32' }: CaseInput): Meta => ({ shape, dtype });
+
+/** Test values: a hash of name and index, as the golden files use (METHOD 8), rounded to what the device will hold. */
+export function fillInput(input: CaseInput, name: string): Float64Array {
+  const {
+    dtype = 'f32',
+    low = dtype === 'f32' ? -1 : 0,
+    high = dtype === 'f32' ? 1 : dtype === 'u8' ? 256 : 2,
+  } = input;
+  const size = sizeOf(input.shape);
+  if (input.values)
+    return Float64Array.from({ length: size }, (_, i) => input.values![i % input.values!.length]!);
+  const values = Float64Array.from(
+    { length: size },
+    (_, i) => low + ((high - low) * (hashUniform(name, i) + 1)) / 2,
+  );
+  if (dtype !== 'f32') return values.map((value) => Math.min(Math.floor(value), high - 1));
+  if (input.spread) {
+    const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!);
+    order.forEach((at, rank) => {
+      values[at] = low + ((high - low) * (rank + 0.5)) / size;
+    });
+  }
+  const gap = input.awayFromZero ?? 0;
+  return values.map((value) =>
+    Math.fround(Math.abs(value) < gap ? value + Math.sign(value || 1) * gap : value),
+  );
+}
+
+/** Element k of the golden files' tensor `name`, uniform in [-1, 1). */
+export function hashUniform(name: string, k: number): number {
+  let x = (fnv(name) + Math.imul(k, 0x9e3779b9)) >>> 0;
+  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return (2 * ((x ^ (x >>> 15)) >>> 0)) / 2 ** 32 - 1;
+}
+
+const hashes = new Map<string, number>();
+function fnv(text: string): number {
+  let hash = hashes.get(text);
+  if (hash === undefined) {
+    hash = 0x811c9dc5;
+    for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+    hashes.set(text, hash);
+  }
+  return hash;
+}
+
+/** A graph whose tensors lie in buffers of their own between sentinels. */
+class Bench {
+  readonly graph = new Graph();
+  private static count = 0;
+  private readonly tensors: { buffer: string; tensor: Tensor; values: Float64Array }[] = [];
+
+  private readonly runtime: Runtime;
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime.sibling();
+  }
+
+  tensor({ shape, dtype }: Meta, values: Float64Array): Tensor {
+    const buffer = `check ${Bench.count++}`;
+    const guard = dtype === 'u8' ? 4 * GUARD : GUARD;
+    const size = Math.ceil(sizeOf(shape) / 4) * 4;
+    this.graph.buffer(buffer, [guard + size + guard], dtype);
+    const tensor = this.graph.buffer(buffer, shape, dtype, guard);
+    this.tensors.push({ buffer, tensor, values });
+    return tensor;
+  }
+
+  async run(choose?: (op: Op) => string | undefined): Promise<void> {
+    const [program] = await this.runtime.compile(
+      [{ name: 'check', graph: this.graph }],
+      choose ? { choose } : {},
+    );
+    for (const { buffer, tensor, values } of this.tensors) {
+      const { guard, total } = this.extent(tensor);
+      const data = new Float64Array(total).fill(tensor.dtype === 'f32' ? SENTINEL : 77);
+      data.set(values, guard);
+      this.runtime.write(buffer, typed(data, tensor.dtype));
+    }
+    this.runtime.submit([{ run: program as Program } satisfies Step]);
+    await this.runtime.idle();
+  }
+
+  read(tensor: Tensor): Promise<NumberArray> {
+    const { guard } = this.extent(tensor);
+    return this.runtime.read(
+      this.tensors.find((entry) => entry.tensor === tensor)!.buffer,
+      guard,
+      tensor.size,
+    );
+  }
+
+  release(): void {
+    this.runtime.release();
+  }
+
+  /** How many sentinels changed. */
+  async spilled(): Promise<number> {
+    let changed = 0;
+    for (const { buffer, tensor } of this.tensors) {
+      const { guard, total } = this.extent(tensor);
+      const data = await this.runtime.read(buffer, 0, total);
+      const sentinel = tensor.dtype === 'f32' ? Math.fround(SENTINEL) : 77;
+      data.forEach((value, i) => {
+        if ((i < guard || i >= guard + tensor.size) && Math.abs(value - sentinel) > 1e-3) changed++;
+      });
+    }
+    return changed;
+  }
+
+  private extent(tensor: Tensor): { guard: number; total: number } {
+    const guard = tensor.dtype === 'u8' ? 4 * GUARD : GUARD;
+    return { guard, total: 2 * guard + Math.ceil(tensor.size / 4) * 4 };
+  }
+}
+
+function typed(values: Float64Array, dtype: DType): NumberArray {
+  if (dtype === 'f32') return Float32Array.from(values);
+  return dtype === 'u32' ? Uint32Array.from(values) : Uint8Array.from(values);
+}

@@ -1,0 +1,139 @@
+import type { Pass } from './op.js';
+import { type Plan, Scratch } from './plan.js';
+import type { Program } from './runtime.js';
+import { type Constants, type Reflection, reflect, shaderText } from './shader.js';
+import { bytesOf, type NumberArray, type Tensor } from './tensor.js';
+
+/** Width of staging textures in texels of four f32: texel i of a tensor lies at (i % 1024, i / 1024). */
+export const TEXTURE_WIDTH = 1024;
+export const TEXTURE_ROW_BYTES = TEXTURE_WIDTH * 16;
+
+export interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly reflection: Reflection;
+}
+
+/** Compiles each (shader, constants) once. */
+export class KernelCache {
+  private readonly kernels = new Map<string, Promise<Kernel>>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  static key(pass: Pass): string {
+    return `${pass.shader} ${JSON.stringify(pass.constants ?? {})}`;
+  }
+
+  get(pass: Pass): Promise<Kernel> {
+    const key = KernelCache.key(pass);
+    let kernel = this.kernels.get(key);
+    if (!kernel) {
+      kernel = this.create(key, pass.shader, pass.constants ?? {});
+      this.kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  private async create(label: string, shader: string, constants: Constants): Promise<Kernel> {
+    const code = shaderText(shader, constants);
+    const reflection = reflect(code);
+    const module = this.device.createShaderModule({ code, label });
+    const layout = this.device.createBindGroupLayout({
+      label,
+      entries: reflection.bindings.map(({ binding, kind }) => ({ binding, visibility: 4, ...LAYOUT[kind] })),
+    });
+    try {
+      const pipeline = await this.device.createComputePipelineAsync({
+        label,
+        layout: this.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      });
+      return { pipeline, layout, reflection };
+    } catch (cause) {
+      const info = await module.getCompilationInfo();
+      const where = info.messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
+      throw new Error(`shader ${label}: ${where || String(cause)}`, { cause });
+    }
+  }
+}
+
+const LAYOUT: Record<
+  Reflection['bindings'][number]['kind'],
+  Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>
+> = {
+  read: { buffer: { type: 'read-only-storage' } },
+  read_write: { buffer: { type: 'storage' } },
+  uniform: { buffer: { type: 'uniform' } },
+  texture: { storageTexture: { access: 'read-only', format: 'rgba32float' } },
+};
+
+/** Lays the values of a pass out as its shader's `struct Params` declares them; any name missing or unknown is an error. */
+export function packParams(pass: Pass, { params }: Reflection): Uint32Array {
+  const words = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(params.length / 4) * 16)));
+  const unknown = Object.keys(pass.params).find((name) => !params.some((field) => field.name === name));
+  if (unknown) throw new Error(`${pass.shader}: struct Params has no field '${unknown}'`);
+  params.forEach(({ name, type }, i) => {
+    const value = pass.params[name];
+    if (value === undefined || Number.isNaN(value))
+      throw new Error(`${pass.shader}: no value for params.${name}`);
+    if (type === 'f32') words.setFloat32(4 * i, value, true);
+    else words.setInt32(4 * i, value, true);
+  });
+  return new Uint32Array(words.buffer);
+}
+
+export interface Place {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export type Command =
+  | {
+      readonly kind: 'dispatch';
+      readonly pipeline: GPUComputePipeline;
+      readonly group: GPUBindGroup;
+      readonly grid: readonly [number, number, number];
+    }
+  | { readonly kind: 'stage'; readonly from: Place; readonly texture: GPUTexture; readonly rows: number };
+
+/** A plan with its pipelines and bind groups made: encoding it is one loop. */
+export class GpuProgram implements Program {
+  constructor(
+    readonly name: string,
+    readonly plan: Plan,
+    private readonly commands: readonly Command[],
+    private readonly place: (value: Tensor | Scratch) => Place,
+    private readonly readPlace: (place: Place, tensor: Tensor) => Promise<NumberArray>,
+  ) {}
+
+  encode(encoder: GPUCommandEncoder): void {
+    let pass: GPUComputePassEncoder | undefined;
+    for (const command of this.commands) {
+      if (command.kind === 'dispatch') {
+        pass ??= encoder.beginComputePass();
+        pass.setPipeline(command.pipeline);
+        pass.setBindGroup(0, command.group);
+        pass.dispatchWorkgroups(...command.grid);
+      } else {
+        pass?.end();
+        pass = undefined;
+        const { from, texture, rows } = command;
+        encoder.copyBufferToTexture(
+          { buffer: from.buffer, offset: from.offset, bytesPerRow: TEXTURE_ROW_BYTES },
+          { texture },
+          [TEXTURE_WIDTH, rows],
+        );
+      }
+    }
+    pass?.end();
+  }
+
+  async inspect(tensor: Tensor): Promise<NumberArray> {
+    return this.readPlace(this.place(tensor), tensor);
+  }
+}
+
+/** Rows of a staging texture that a tensor fills. */
+export const textureRows = (value: Tensor | Scratch): number =>
+  Math.ceil((value instanceof Scratch ? value.bytes : bytesOf(value)) / TEXTURE_ROW_BYTES);

@@ -1,0 +1,114 @@
+import type { Capabilities } from './op.js';
+import { mutated, type Plan, plan } from './plan.js';
+import type { Program, ProgramSource, Runtime, Step } from './runtime.js';
+import { BYTES, type DType, type Node, type NumberArray, sizeOf, type Tensor } from './tensor.js';
+
+const capabilities: Capabilities = { software: true, subgroupSize: 0, features: new Set(), limits: {} };
+
+/** `--adapter reference`: the whole graph on the CPU, in float64, through the operations' own references. Slow; the oracle. */
+export class ReferenceRuntime implements Runtime {
+  readonly capabilities = capabilities;
+  private readonly buffers = new Map<string, { dtype: DType; data: Float64Array }>();
+
+  async compile(sources: readonly ProgramSource[]): Promise<Program[]> {
+    return sources.map(({ name, graph, retain }) => {
+      for (const [buffer, need] of graph.buffers) this.allocate(buffer, need.dtype, need.elements);
+      return new ReferenceProgram(name, plan(graph, capabilities, retain ? { retain } : {}));
+    });
+  }
+
+  allocate(buffer: string, dtype: DType, elements: number): void {
+    const old = this.buffers.get(buffer);
+    if (old && old.data.length >= elements) return;
+    const data = new Float64Array(elements);
+    if (old) data.set(old.data);
+    this.buffers.set(buffer, { dtype, data });
+  }
+
+  get allocated(): number {
+    return [...this.buffers.values()].reduce((sum, { dtype, data }) => sum + data.length * BYTES[dtype], 0);
+  }
+
+  write(buffer: string, data: NumberArray, offset = 0): void {
+    this.data(buffer).set(data, offset);
+  }
+
+  async read(buffer: string, offset: number, count: number): Promise<NumberArray> {
+    return this.data(buffer).slice(offset, offset + count);
+  }
+
+  submit(steps: readonly Step[]): void {
+    for (const step of steps) {
+      if ('run' in step) (step.run as ReferenceProgram).run((name) => this.data(name));
+      else if ('clear' in step) this.data(step.clear).fill(0);
+      else {
+        const { from, fromOffset, to, toOffset, count } = step.copy;
+        this.data(to).set(this.data(from).subarray(fromOffset, fromOffset + count), toOffset);
+      }
+    }
+  }
+
+  async idle(): Promise<void> {}
+
+  sibling(): ReferenceRuntime {
+    return new ReferenceRuntime();
+  }
+
+  release(): void {
+    this.buffers.clear();
+  }
+
+  async close(): Promise<void> {
+    this.release();
+  }
+
+  private data(name: string): Float64Array {
+    const buffer = this.buffers.get(name);
+    if (!buffer) throw new Error(`reference: no buffer '${name}'`);
+    return buffer.data;
+  }
+}
+
+class ReferenceProgram implements Program {
+  private values = new Map<Tensor, Float64Array>();
+
+  constructor(
+    readonly name: string,
+    readonly plan: Plan,
+  ) {}
+
+  run(buffer: (name: string) => Float64Array): void {
+    this.values = new Map();
+    for (const { node } of this.plan.calls) this.runNode(node, buffer);
+  }
+
+  async inspect(tensor: Tensor): Promise<NumberArray> {
+    const value = this.values.get(tensor.root);
+    if (!value)
+      throw new Error('inspect: this tensor has no value; name it in `retain` and run the program first');
+    return value.slice(0, sizeOf(tensor.shape));
+  }
+
+  private runNode(node: Node, buffer: (name: string) => Float64Array): void {
+    const place = (tensor: Tensor): Float64Array => {
+      const { storage, size } = tensor.root;
+      if (storage.kind === 'buffer')
+        return buffer(storage.buffer).subarray(storage.offset, storage.offset + size);
+      const value = this.values.get(tensor.root) ?? new Float64Array(size);
+      this.values.set(tensor.root, value);
+      return value;
+    };
+    const empty = new Float64Array(0);
+    const inputs = node.inputs.map((input) => (input ? place(input) : empty));
+    const results = node.op.reference(inputs, node);
+    node.outputs.forEach((output, k) => {
+      const target = place(output);
+      const result = results[k]!;
+      if (node.accumulate[k]) for (let i = 0; i < result.length; i++) target[i]! += result[i]!;
+      else target.set(result);
+    });
+    mutated(node).forEach((tensor, k) => {
+      place(tensor).set(results[node.outputs.length + k]!);
+    });
+  }
+}
