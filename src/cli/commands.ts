@@ -1,0 +1,105 @@
+/** The commands of the program. What a command does is loaded only when it runs, so help comes without a GPU driver. */
+import type { Call, ConfigOf, Grammar } from './config.js';
+import { type CommandName, flagsOf } from './flags.js';
+
+/** A command's own file, `src/cli/<name>.ts`. */
+export interface CommandModule<C extends CommandName> {
+  /** @returns the exit code of the process */
+  run(config: ConfigOf<C>, call: Call): Promise<number>;
+}
+
+export interface Command extends Grammar {
+  /** Name and positional words, as the help shows them. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Command lines without `clew`, and what each does. */
+  readonly examples: readonly (readonly [line: string, says: string])[];
+  /** How many words may follow the name. */
+  readonly words: number;
+  load(): Promise<CommandModule<CommandName>>;
+}
+
+type Definition<C extends CommandName> = Pick<Command, 'summary' | 'examples' | 'defaults'> & {
+  /** Positional words as the help shows them, and how many there may be; none if absent. */
+  readonly positional?: readonly [usage: string, atMost: number];
+  load(): Promise<CommandModule<C>>;
+};
+
+const command = <C extends CommandName>(name: C, { positional, ...rest }: Definition<C>): Command => ({
+  name,
+  flags: flagsOf[name],
+  usage: positional ? `${name} ${positional[0]}` : name,
+  words: positional?.[1] ?? 0,
+  ...rest,
+});
+
+export const commands: readonly Command[] = [
+  command('train', {
+    summary: 'train a detector, then test its best epoch',
+    examples: [
+      ['train --dataset builtin --model tiny --bs 32 --epoch 5', 'small and quick, on built-in faces'],
+      [
+        'train --dataset FF++ --model resnet --pretrained resnet34.safetensors',
+        'as published, from lists in ./datasets',
+      ],
+      ['train --bs 64 --micro_bs 16', 'the same step in a quarter of the memory'],
+      ['train --balance_loss_method hyper --scales ce=1,gil=2,lil=10', 'fixed loss weights'],
+      ['train --resume_model output/train_model/model_last.safetensors', 'go on to --epoch'],
+    ],
+    load: () => import('./train.js'),
+  }),
+  command('test', {
+    summary: 'test a checkpoint on data sets or score a folder of images',
+    examples: [
+      [
+        'test --resume_model output/my_run/model_best.safetensors --dataset FF++,Celeb-DF-v2',
+        'a table of metrics',
+      ],
+      ['test --resume_model model_best.safetensors --images faces --csv scores.csv', 'scores and decisions'],
+    ],
+    load: () => import('./test.js'),
+  }),
+  command('verify', {
+    positional: ['[FILE...]', Number.POSITIVE_INFINITY],
+    summary: 'compare every operation and whole networks with golden numbers',
+    examples: [
+      ['verify', 'all operations and the golden files of the package'],
+      ['verify net-mine.json --adapter bundled --json', 'only this file, on the bundled software GPU'],
+    ],
+    load: () => import('./verify.js'),
+  }),
+  command('doctor', {
+    summary: 'show GPUs, drivers, limits and speed, and how to get a faster driver',
+    examples: [
+      ['doctor', 'what was found, and what was refused and why'],
+      ['doctor --adapter system --json', 'one adapter, as JSON'],
+    ],
+    load: async () => ({ run: (await import('./doctor.js')).doctor }),
+  }),
+  command('plan', {
+    summary: 'show parameters, FLOPs and memory of a configuration without touching a GPU',
+    examples: [
+      ['plan --model resnet --bs 256', 'by part, and the largest --micro_bs that fits'],
+      ['plan --model mobilenet --num_LIBs 8 --json', 'as JSON'],
+    ],
+    load: () => import('./plan.js'),
+  }),
+  command('bench', {
+    positional: ['kernels', 1],
+    summary: 'time operations against the measured limits of the adapter',
+    examples: [
+      ['bench kernels', 'every operation'],
+      ['bench kernels --op conv2d --variant all --json', 'every variant of one operation'],
+    ],
+    load: () => import('./bench.js'),
+  }),
+  command('demo', {
+    summary: 'train a tiny detector with 4 LIBs on built-in faces and test it, in minutes',
+    examples: [
+      ['demo', 'writes to output/demo'],
+      ['demo --seed 1 --adapter system', 'other draws, a chosen adapter'],
+    ],
+    defaults: { name: 'demo' },
+    load: () => import('./demo.js'),
+  }),
+];

@@ -1,0 +1,5 @@
+import { UserError } from '../errors.js';
+
+export async function run(): Promise<number> {
+  throw new UserError('clew demo: not built yet');
+}

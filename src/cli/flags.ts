@@ -1,0 +1,201 @@
+/**
+ * Every flag of the program, once: its parser, its default as a user would type it, its line of help, by group. The type of
+ * `Config` follows from this table. Flags of the reference keep its spelling and defaults.
+ */
+import {
+  boolean,
+  folderName,
+  list,
+  model,
+  nonNegative,
+  oneOf,
+  type Parser,
+  positive,
+  prefixPair,
+  real,
+  scales,
+  text,
+  whole,
+} from './values.js';
+
+export interface Flag<T> {
+  readonly parse: Parser<T>;
+  /** Text of the default; without one the flag's value is `undefined`, or `[]` if it is repeatable. */
+  readonly standard?: string;
+  readonly help: string;
+  /** May be given several times; its value is the list. */
+  readonly repeatable?: true;
+  /** `True` may be left out even when another word follows (`--json FILE`). */
+  readonly isSwitch?: true;
+  /** `True` may be left out at the end or before another flag. */
+  readonly isBoolean?: true;
+}
+
+const flag = <T>(parse: Parser<T>, standard: string, help: string) => ({ parse, standard, help });
+const optional = <T>(parse: Parser<T>, help: string) => ({ parse, help });
+const repeatable = <T>(parse: Parser<T>, help: string) => ({ parse, help, repeatable: true as const });
+const yesNo = (standard: string, help: string) => ({
+  ...flag(boolean, standard, help),
+  isBoolean: true as const,
+});
+const option = (help: string) => ({ ...flag(boolean, 'False', help), isSwitch: true as const });
+
+const file = text('a file');
+const folder = text('a folder');
+
+export const groups = {
+  Model: {
+    model: flag(
+      model,
+      'resnet',
+      'backbone of every LIB: resnet (= resnet34), resnet18, resnet50, mobilenet, tiny',
+    ),
+    num_LIBs: flag(whole(2, 16), '4', 'local information blocks, 2 to 16'),
+    size: flag(
+      whole(32, 1024),
+      '224',
+      'side of the face images in pixels; for tiny 32 to 96, 64 unless given',
+    ),
+    channel_order: flag(
+      oneOf('bgr', 'rgb'),
+      'bgr',
+      'bgr as the reference; rgb for weights trained elsewhere',
+    ),
+  },
+  Losses: {
+    lil_loss: yesNo('True', 'local information loss'),
+    gil_loss: yesNo('True', 'global information loss'),
+    temperature: flag(positive, '1.5', 'temperature of the softmax in both'),
+    mi_calculator: flag(
+      oneOf('kl', 'w', 'wp'),
+      'kl',
+      'divergence in both: kl, w (Wasserstein as the reference), wp (Wasserstein between probabilities)',
+    ),
+    balance_loss_method: flag(
+      oneOf('auto', 'hyper', 'sum'),
+      'auto',
+      'auto (learned weights), hyper (--scales) or sum (no weights)',
+    ),
+    scales: flag(scales, '[1,2,10]', 'weights of ce, gil, lil for hyper; also ce=1,gil=2,lil=10'),
+  },
+  Training: {
+    epoch: flag(whole(1), '10', 'epochs in all, those before a resume included'),
+    bs: flag(whole(1), '256', 'images in a training batch'),
+    micro_bs: optional(
+      whole(1),
+      'images that go through the backbone at once; --bs unless given. Bounds the memory',
+    ),
+    lr: flag(positive, '1e-3', 'learning rate'),
+    weight_decay: flag(nonNegative, '1e-6', 'L2 weight decay, added to the gradient'),
+    optimizer: flag(oneOf('adam', 'sgd'), 'adam', 'adam or sgd'),
+    momentum: flag(
+      real('a number from 0 to below 1', (value) => value >= 0 && value < 1),
+      '0.9',
+      'momentum of sgd',
+    ),
+    nesterov: yesNo('False', "Nesterov's momentum in sgd"),
+    mixup: yesNo('True', 'mix pairs of images'),
+    alpha: flag(positive, '0.5', 'mixup draws its share from Beta(alpha, alpha)'),
+    select: flag(
+      oneOf('val', 'test'),
+      'val',
+      'split that picks the best epoch and halves the rate; test as the reference',
+    ),
+    seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
+    pretrained: optional(file, "safetensors file with torchvision's ResNet weights, for every LIB"),
+  },
+  Data: {
+    dataset: flag(
+      list(text('a name'), 'names such as FF++ or FF++,Celeb-DF-v2'),
+      'FF++',
+      'folder below --datasets, or builtin; several for testing: A,B',
+    ),
+    datasets: flag(folder, './datasets', 'folder of the lists: DIR/NAME/{train,val,test}_{real,fake}.txt'),
+    data_root: optional(folder, 'folder that relative paths in the lists start from'),
+    map_prefix: repeatable(
+      prefixPair,
+      'OLD=NEW: paths in the lists that start with OLD start with NEW; repeatable',
+    ),
+    test_bs: flag(whole(1), '1000', 'images in an evaluation batch'),
+    num_workers: flag(whole(0), '12', 'threads that decode images'),
+  },
+  Run: {
+    name: flag(folderName, 'train_model', 'name of the run; it writes to SAVE_PATH/NAME'),
+    save_path: flag(folder, 'output', 'folder of the runs'),
+    save_model: yesNo('True', 'write checkpoints'),
+    save_every: flag(whole(0), '0', 'also write model_last every STEPS steps; 0: only after each epoch'),
+    overwrite: option('replace a run of the same name'),
+    resume_model: optional(file, 'checkpoint to go on from, or to test'),
+    test: yesNo('False', 'test --resume_model instead of training'),
+  },
+  Scoring: {
+    images: optional(folder, 'score the images below this folder instead of a data set'),
+    csv: optional(file, 'write scores and decisions per frame and per video'),
+  },
+  Kernels: {
+    op: optional(text('the name of an operation'), 'only this operation'),
+    shape: optional(text('a shape such as 8x56x56x64'), 'only cases of this shape'),
+    variant: flag(text('the name of a variant, or all'), 'all', 'only this variant'),
+  },
+  Device: {
+    adapter: optional(
+      text('gpu, system, bundled, reference or part of an adapter name'),
+      'gpu, system, bundled, reference (CPU, float64, slow) or part of the name; else CLEW_ADAPTER, else the best there is',
+    ),
+    gpu_num: flag(
+      list(whole(0), 'GPU numbers such as 0 or 0,1,2,3'),
+      '0,1,2,3',
+      'GPUs; this version uses one',
+    ),
+  },
+  Output: {
+    json: option('print one JSON object instead of text'),
+  },
+} as const;
+
+const keys = <T extends object>(group: T) => Object.keys(group) as (keyof T & string)[];
+
+const table = {
+  ...groups.Model,
+  ...groups.Losses,
+  ...groups.Training,
+  ...groups.Data,
+  ...groups.Run,
+  ...groups.Scoring,
+  ...groups.Kernels,
+  ...groups.Device,
+  ...groups.Output,
+};
+
+export type FlagTable = typeof table;
+export type FlagName = keyof FlagTable;
+
+export const flagNames: readonly FlagName[] = keys(table);
+export const flags: { readonly [K in FlagName]: Flag<unknown> } = table;
+
+/** The flags of each command that has its own. */
+export const flagsOf = {
+  train: [
+    ...keys(groups.Model),
+    ...keys(groups.Losses),
+    ...keys(groups.Training),
+    ...keys(groups.Data),
+    ...keys(groups.Run),
+    ...keys(groups.Device),
+  ],
+  test: [
+    'resume_model',
+    ...keys(groups.Scoring),
+    ...keys(groups.Model),
+    ...keys(groups.Losses),
+    ...keys(groups.Data),
+    ...keys(groups.Device),
+  ],
+  plan: [...keys(groups.Model), ...keys(groups.Losses), ...keys(groups.Training), 'test_bs', 'json'],
+  verify: ['adapter', 'json'],
+  doctor: ['adapter', 'json'],
+  bench: [...keys(groups.Kernels), 'adapter', 'json'],
+  demo: ['name', 'save_path', 'seed', 'adapter'],
+} as const satisfies Record<string, readonly FlagName[]>;
+
+export type CommandName = keyof typeof flagsOf;

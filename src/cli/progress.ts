@@ -1,0 +1,118 @@
+/** Live progress of a training run: one line that redraws itself on a terminal, a line every few seconds elsewhere. */
+import { MultiBar, type SingleBar } from 'cli-progress';
+
+/** Where a run stands. */
+export interface Progress {
+  /** What goes on, for instance `train` or `val`. */
+  readonly phase: string;
+  /** Epoch from 1, and how many there are. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps done in this phase, and how many there are. */
+  readonly step: number;
+  readonly steps: number;
+  /** Images done in the whole run, evaluation included, and how many there will be. */
+  readonly images: number;
+  readonly totalImages: number;
+  /** Losses of the last step that was read back, by name. */
+  readonly losses: Readonly<Record<string, number>>;
+}
+
+/** 3725 s -> `1h 02m`; 65 s -> `1m 05s`. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  if (s >= 3600) return `${Math.floor(s / 3600)}h ${two((s % 3600) / 60)}m`;
+  return s >= 60 ? `${Math.floor(s / 60)}m ${two(s % 60)}s` : `${s}s`;
+}
+
+/** Images per second over the last `span` samples: early ones hold compilation and tuning. */
+export class Rate {
+  private readonly samples: { seconds: number; images: number }[] = [];
+
+  constructor(private readonly span = 20) {}
+
+  add(seconds: number, images: number): void {
+    this.samples.push({ seconds, images });
+    if (this.samples.length > this.span) this.samples.shift();
+  }
+
+  /** NaN until two samples differ in time. */
+  get perSecond(): number {
+    const [first, last] = [this.samples[0], this.samples.at(-1)];
+    if (!first || !last || last.seconds <= first.seconds) return Number.NaN;
+    return (last.images - first.images) / (last.seconds - first.seconds);
+  }
+}
+
+/** `epoch 2/10  train 40/120  812.4 images/s  ETA 1m 20s  ce 0.6931  gil 0.0012  lil 0.9811` */
+export function progressLine(at: Progress, imagesPerSecond: number): string {
+  const eta = (at.totalImages - at.images) / imagesPerSecond;
+  const losses = Object.entries(at.losses).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  const speed = Number.isFinite(eta)
+    ? [`${imagesPerSecond.toFixed(1)} images/s`, `ETA ${duration(eta)}`]
+    : [];
+  return [`epoch ${at.epoch}/${at.epochs}`, `${at.phase} ${at.step}/${at.steps}`, ...speed, ...losses].join(
+    '  ',
+  );
+}
+
+/** Between two lines where there is no terminal. */
+const quietSeconds = 5;
+
+export interface ProgressOptions {
+  /** stderr by default, so that stdout holds results only. */
+  readonly stream?: NodeJS.WriteStream;
+  /** Clock in seconds. */
+  readonly now?: () => number;
+}
+
+/** Shows `Progress`. Stop it in a `finally`: on a terminal it holds the cursor and a timer. */
+export class ProgressDisplay {
+  private readonly stream: NodeJS.WriteStream;
+  private readonly now: () => number;
+  private readonly rate = new Rate();
+  private readonly bars: MultiBar | undefined;
+  private bar: SingleBar | undefined;
+  private nextLine: number;
+
+  constructor({ stream = process.stderr, now = () => performance.now() / 1000 }: ProgressOptions = {}) {
+    this.stream = stream;
+    this.now = now;
+    this.nextLine = now() + quietSeconds;
+    if (stream.isTTY)
+      this.bars = new MultiBar({
+        format: '{bar} {line}',
+        barsize: 16,
+        barCompleteChar: '█',
+        barIncompleteChar: '░',
+        hideCursor: true,
+        clearOnComplete: true,
+        stream,
+      });
+  }
+
+  update(at: Progress): void {
+    const seconds = this.now();
+    this.rate.add(seconds, at.images);
+    const line = progressLine(at, this.rate.perSecond);
+    if (this.bars) {
+      this.bar ??= this.bars.create(at.steps, 0, { line });
+      this.bar.setTotal(at.steps);
+      this.bar.update(at.step, { line });
+    } else if (seconds >= this.nextLine) {
+      this.stream.write(`${line}\n`);
+      this.nextLine = seconds + quietSeconds;
+    }
+  }
+
+  /** A lasting line, above the live one. */
+  log(line: string): void {
+    if (this.bars) this.bars.log(`${line}\n`);
+    else this.stream.write(`${line}\n`);
+  }
+
+  stop(): void {
+    this.bars?.stop();
+  }
+}
