@@ -1,7 +1,7 @@
 /** The plan of the built-in set, and the frames of one clip. Every clip is a pure function of its description. */
 import { keyOf, Rng } from '../../rng.js';
 import { drawForgery, drawHistories, forge, withHistory } from './forge.js';
-import { atFrame, drawIdentity, drawScene, type Identity } from './identity.js';
+import { atFrame, drawIdentity, drawScene, type Identity, type Scene } from './identity.js';
 import { addNoise, type Image } from './image.js';
 import { renderFace } from './render.js';
 
@@ -47,23 +47,51 @@ export function planClips(seed: number): Clip[] {
 const pad = (n: number) => String(n).padStart(3, '0');
 export const labelOf = (clip: Clip): Label => (clip.donor === undefined ? 'real' : 'fake');
 
-/** The frames of a clip, size x size pixels. */
-export async function renderClip(clip: Clip, size: number, seed: number): Promise<Image[]> {
-  const key = keyOf(seed, clip.person, clip.donor ?? -1, clip.take);
-  const person = drawIdentity(new Rng(seed, 'person', clip.person));
-  const scene = drawScene(new Rng(key, 'scene'));
-  const shoot = async (t: number): Promise<Image> => {
-    const moment = atFrame(scene, t, key);
-    const noise = new Rng(key, 'noise', t);
-    const { image, landmarks } = renderFace(person, moment, size);
-    if (clip.donor === undefined) return withHistory(image, drawHistories(new Rng(key, 'history'))[0], noise);
-    const donor = fitted(drawIdentity(new Rng(seed, 'person', clip.donor)), person);
+/** Draws clips, size x size pixels, with the cast that the seed gives. */
+export class Studio {
+  private readonly cast = new Map<number, Identity>();
+
+  constructor(
+    private readonly size: number,
+    private readonly seed: number,
+  ) {}
+
+  async film(clip: Clip): Promise<Image[]> {
+    const key = keyOf(this.seed, clip.person, clip.donor ?? -1, clip.take);
+    const scene = drawScene(new Rng(key, 'scene'));
+    const shoot =
+      clip.donor === undefined ? this.genuine(clip.person, key) : this.forged(clip.person, clip.donor, key);
+    const frames = Array.from({ length: FRAMES_PER_CLIP }, async (_, t) => {
+      const picture = await shoot(atFrame(scene, t, key), new Rng(key, 'noise', t));
+      return addNoise(picture, 0.006, new Rng(key, 'grain', t));
+    });
+    return Promise.all(frames);
+  }
+
+  private genuine(person: number, key: number): Shot {
+    const who = this.person(person);
+    const [history] = drawHistories(new Rng(key, 'history'));
+    return (scene, rng) => withHistory(renderFace(who, scene, this.size).image, history, rng);
+  }
+
+  private forged(person: number, donor: number, key: number): Shot {
+    const target = this.person(person);
+    const mask = fitted(this.person(donor), target);
     const forgery = drawForgery(new Rng(key, 'forgery'));
-    return forge(image, renderFace(donor, moment, size).image, landmarks, forgery, noise);
-  };
-  const grain = (image: Image, t: number) => addNoise(image, 0.006, new Rng(key, 'grain', t));
-  return Promise.all(Array.from({ length: FRAMES_PER_CLIP }, async (_, t) => grain(await shoot(t), t)));
+    return (scene, rng) => {
+      const { image, landmarks } = renderFace(target, scene, this.size);
+      return forge(image, renderFace(mask, scene, this.size).image, landmarks, forgery, rng);
+    };
+  }
+
+  private person(index: number): Identity {
+    const known = this.cast.get(index) ?? drawIdentity(new Rng(this.seed, 'person', index));
+    this.cast.set(index, known);
+    return known;
+  }
 }
+
+type Shot = (scene: Scene, rng: Rng) => Promise<Image>;
 
 /** The donor's features on the target's head, as face-swapping tools warp them. */
 const fitted = (donor: Identity, target: Identity): Identity => ({

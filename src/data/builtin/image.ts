@@ -12,13 +12,18 @@ export type Rgb = readonly [number, number, number];
 
 export const blank = (size: number): Image => ({ size, data: new Float32Array(3 * size * size) });
 
-export const fromBytes = (bytes: Uint8Array, size: number): Image => ({
-  size,
-  data: Float32Array.from(bytes, (v) => v / 255),
-});
+/** A picture whose sample i (of the interleaved 3 * size * size) is value(i). */
+function build(size: number, value: (i: number) => number): Image {
+  const image = blank(size);
+  for (let i = 0; i < image.data.length; i++) image.data[i] = value(i);
+  return image;
+}
 
-export const toBytes = (image: Image): Uint8Array =>
-  Uint8Array.from(image.data, (v) => Math.round(255 * Math.min(1, Math.max(0, v))));
+export const fromBytes = (bytes: Uint8Array, size: number): Image => build(size, (i) => bytes[i]! / 255);
+
+/** Rounded and clipped to 0..255. */
+export const toBytes = ({ size, data }: Image): Uint8ClampedArray =>
+  new Uint8ClampedArray(build(size, (i) => 255 * data[i]!).data);
 
 const encoder = (image: Image) =>
   sharp(toBytes(image), { raw: { width: image.size, height: image.size, channels: 3 } });
@@ -60,23 +65,19 @@ function blurAlong({ size, data }: Image, kernel: readonly number[], axis: 'x' |
 }
 
 /** image + amount * (image - blurred): what an enhancer or an upscaler leaves behind. */
-export function sharpen(image: Image, amount: number): Image {
-  const soft = blur(image, 1).data;
-  return { size: image.size, data: image.data.map((v, i) => v + amount * (v - soft[i]!)) };
+export function sharpen({ size, data }: Image, amount: number): Image {
+  const soft = blur({ size, data }, 1).data;
+  return build(size, (i) => data[i]! + amount * (data[i]! - soft[i]!));
 }
 
 /** Sensor noise: independent per pixel and channel, standard deviation `sigma`. */
-export function addNoise(image: Image, sigma: number, rng: Rng): Image {
-  return { size: image.size, data: image.data.map((v) => v + sigma * rng.normal()) };
-}
+export const addNoise = ({ size, data }: Image, sigma: number, rng: Rng): Image =>
+  build(size, (i) => data[i]! + sigma * rng.normal());
 
 /** c' = gain_c * c + bias_c for each channel c. */
-export function recolour(image: Image, gain: Rgb, bias: Rgb): Image {
-  return { size: image.size, data: image.data.map((v, i) => gain[i % 3]! * v + bias[i % 3]!) };
-}
+export const recolour = ({ size, data }: Image, gain: Rgb, bias: Rgb): Image =>
+  build(size, (i) => gain[i % 3]! * data[i]! + bias[i % 3]!);
 
 /** under + mask * (over - under), the mask being [size, size]. */
-export function blend(under: Image, over: Image, mask: Float32Array): Image {
-  const data = under.data.map((v, i) => v + mask[Math.floor(i / 3)]! * (over.data[i]! - v));
-  return { size: under.size, data };
-}
+export const blend = (under: Image, over: Image, mask: Float32Array): Image =>
+  build(under.size, (i) => under.data[i]! + mask[Math.floor(i / 3)]! * (over.data[i]! - under.data[i]!));

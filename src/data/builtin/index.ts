@@ -2,15 +2,7 @@
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../../errors.js';
-import {
-  type Clip,
-  FRAMES_PER_CLIP,
-  type Label,
-  labelOf,
-  planClips,
-  renderClip,
-  type Split,
-} from './clips.js';
+import { type Clip, FRAMES_PER_CLIP, type Label, labelOf, planClips, type Split, Studio } from './clips.js';
 import { encodePng } from './image.js';
 
 /** Part of the cache folder's name: raise it whenever the pictures change. */
@@ -68,13 +60,14 @@ async function drawAll(
   progress?: BuiltinOptions['progress'],
 ) {
   const clips = planClips(seed);
+  const studio = new Studio(size, seed);
   let done = 0;
   const remaining = clips.values();
   const worker = async () => {
     for (const clip of remaining) {
       const folder = join(draft, folderOf(clip));
       await mkdir(folder, { recursive: true });
-      const frames = await renderClip(clip, size, seed);
+      const frames = await studio.film(clip);
       await Promise.all(
         frames.map(async (frame, t) => writeFile(join(folder, `00${t}.png`), await encodePng(frame))),
       );
