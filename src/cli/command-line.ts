@@ -32,13 +32,18 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   return { words: _.map(String), texts: new Map(texts) };
 }
 
-/** Joins the list that a shell has split (`[1, 2, 10]`) and writes out the True that a switch leaves unsaid. */
+/**
+ * Joins the list that a shell has split (`[1, 2, 10]`), writes out the True that a switch leaves unsaid, and ties a negative
+ * number to its flag (yargs takes `-1e-6` for a flag).
+ */
 function completeValues(argv: readonly string[]): string[] {
   const words: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     let word = argv[i]!;
     while (continues(word) && i + 1 < argv.length && !argv[i + 1]!.startsWith('--')) word += ` ${argv[++i]}`;
-    words.push(saysTrue(word, argv[i + 1]) ? `${word}=True` : word);
+    if (saysTrue(word, argv[i + 1])) word += '=True';
+    if (/^--\w+$/.test(word) && /^-[.\d]/.test(argv[i + 1] ?? '')) word += `=${argv[++i]}`;
+    words.push(word);
   }
   return words;
 }

@@ -1,5 +1,5 @@
 /** Live progress of a training run: one line that redraws itself on a terminal, a line every few seconds elsewhere. */
-import { MultiBar, type SingleBar } from 'cli-progress';
+import { clearLine, cursorTo } from 'node:readline';
 
 /** Where a run stands. */
 export interface Progress {
@@ -57,8 +57,15 @@ export function progressLine(at: Progress, imagesPerSecond: number): string {
   );
 }
 
-/** Between two lines where there is no terminal. */
-const quietSeconds = 5;
+/** A bar of `width` characters, filled up to `share` (0 to 1). */
+function bar(share: number, width = 16): string {
+  const full = Math.round(Math.min(Math.max(share, 0), 1) * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}
+
+/** Between two redraws of the live line, and between two lines where there is no terminal. */
+const liveSeconds = 0.1;
+const plainSeconds = 5;
 
 export interface ProgressOptions {
   /** stderr by default, so that stdout holds results only. */
@@ -67,52 +74,52 @@ export interface ProgressOptions {
   readonly now?: () => number;
 }
 
-/** Shows `Progress`. Stop it in a `finally`: on a terminal it holds the cursor and a timer. */
+/** Shows `Progress`. It draws only when told of news, so it holds no timer; `stop` removes the live line. */
 export class ProgressDisplay {
   private readonly stream: NodeJS.WriteStream;
   private readonly now: () => number;
   private readonly rate = new Rate();
-  private readonly bars: MultiBar | undefined;
-  private bar: SingleBar | undefined;
-  private nextLine: number;
+  private readonly interval: number;
+  private next: number;
+  private live = '';
 
   constructor({ stream = process.stderr, now = () => performance.now() / 1000 }: ProgressOptions = {}) {
     this.stream = stream;
     this.now = now;
-    this.nextLine = now() + quietSeconds;
-    if (stream.isTTY)
-      this.bars = new MultiBar({
-        format: '{bar} {line}',
-        barsize: 16,
-        barCompleteChar: '█',
-        barIncompleteChar: '░',
-        hideCursor: true,
-        clearOnComplete: true,
-        stream,
-      });
+    this.interval = stream.isTTY ? liveSeconds : plainSeconds;
+    this.next = stream.isTTY ? now() : now() + plainSeconds;
   }
 
   update(at: Progress): void {
     const seconds = this.now();
     this.rate.add(seconds, at.images);
+    if (seconds < this.next) return;
+    this.next = seconds + this.interval;
     const line = progressLine(at, this.rate.perSecond);
-    if (this.bars) {
-      this.bar ??= this.bars.create(at.steps, 0, { line });
-      this.bar.setTotal(at.steps);
-      this.bar.update(at.step, { line });
-    } else if (seconds >= this.nextLine) {
-      this.stream.write(`${line}\n`);
-      this.nextLine = seconds + quietSeconds;
-    }
+    if (this.stream.isTTY) this.draw(`${bar(at.step / at.steps)} ${line}`);
+    else this.stream.write(`${line}\n`);
   }
 
   /** A lasting line, above the live one. */
   log(line: string): void {
-    if (this.bars) this.bars.log(`${line}\n`);
-    else this.stream.write(`${line}\n`);
+    const { live } = this;
+    this.draw('');
+    this.stream.write(`${line}\n`);
+    this.draw(live);
   }
 
+  /** Removes the live line. */
   stop(): void {
-    this.bars?.stop();
+    this.draw('');
+  }
+
+  private draw(line: string): void {
+    if (this.live !== '') {
+      cursorTo(this.stream, 0);
+      clearLine(this.stream, 0);
+    }
+    // One column is left free: a full line would wrap and could not be cleared.
+    this.live = line.slice(0, (this.stream.columns || 80) - 1);
+    if (this.live !== '') this.stream.write(this.live);
   }
 }
