@@ -10,7 +10,7 @@ import {
   textureRows,
 } from './gpu-program.js';
 import type { Capabilities, Pass } from './op.js';
-import { type Plan, plan, Scratch } from './plan.js';
+import { type Plan, plan, Scratch, slotPool, slotRanks } from './plan.js';
 import type { CompileOptions, Program, ProgramSource, Runtime, Step } from './runtime.js';
 import { alignTo, BYTES, bytesOf, type DType, type NumberArray, type Tensor } from './tensor.js';
 
@@ -39,6 +39,8 @@ export class GpuRuntime implements Runtime {
   private readonly slots: GPUBuffer[] = [];
   private readonly textures: GPUTexture[] = [];
   private readonly owned: GPUBuffer[] = [];
+  /** Slots that an earlier program still uses, replaced by larger ones. */
+  private readonly retired: GPUBuffer[] = [];
 
   constructor(
     private readonly platform: Device,
@@ -49,7 +51,12 @@ export class GpuRuntime implements Runtime {
   }
 
   get allocated(): number {
-    const buffers = [...[...this.buffers.values()].map(({ buffer }) => buffer), ...this.slots, ...this.owned];
+    const buffers = [
+      ...[...this.buffers.values()].map(({ buffer }) => buffer),
+      ...this.slots,
+      ...this.owned,
+      ...this.retired,
+    ];
     const textures = this.textures.reduce((sum, texture) => sum + texture.height * TEXTURE_ROW_BYTES, 0);
     return buffers.reduce((sum, buffer) => sum + buffer.size, textures);
   }
@@ -74,7 +81,7 @@ export class GpuRuntime implements Runtime {
       plan(graph, this.capabilities, { retain, ...(options.choose ? { choose: options.choose } : {}) }),
     );
     const kernels = await this.compileKernels(plans, options.progress);
-    const order = plans.map((made) => this.slotOrder(made));
+    const order = this.reserveSlots(plans);
     const textures = this.reserveTextures(plans, kernels);
     const programs = sources.map(({ name }, i) => this.build(name, plans[i]!, order[i]!, kernels, textures));
     for (const _ of ['out-of-memory', 'validation']) {
@@ -129,9 +136,10 @@ export class GpuRuntime implements Runtime {
 
   release(): void {
     const named = [...this.buffers.values()].map(({ buffer }) => buffer);
-    for (const resource of [...named, ...this.slots, ...this.owned, ...this.textures]) resource.destroy();
+    for (const resource of [...named, ...this.slots, ...this.owned, ...this.retired, ...this.textures])
+      resource.destroy();
     this.buffers.clear();
-    for (const list of [this.slots, this.owned, this.textures]) list.length = 0;
+    for (const list of [this.slots, this.owned, this.retired, this.textures]) list.length = 0;
   }
 
   async close(): Promise<void> {
@@ -173,30 +181,25 @@ export class GpuRuntime implements Runtime {
     return kernels;
   }
 
-  /** Matches a plan's slots with the shared pool, largest with largest: programs run one after another, so they may share. */
-  private slotOrder({ slots }: Plan): number[] {
-    const ranked = slots.map((bytes, slot) => ({ bytes, slot })).sort((a, b) => b.bytes - a.bytes);
-    const order: number[] = [];
-    const free = this.slots.map((buffer, i) => ({ size: buffer.size, i }));
-    for (const { bytes, slot } of ranked) {
-      const fit = free
-        .filter(({ size }) => size >= bytes + TEXTURE_ROW_BYTES)
-        .sort((a, b) => a.size - b.size)[0];
-      if (fit) free.splice(free.indexOf(fit), 1);
-      else this.slots.push(this.createBuffer(`slot ${this.slots.length}`, bytes));
-      order[slot] = fit ? fit.i : this.slots.length - 1;
-    }
-    return order;
+  /** Makes the pool of slots that these plans share and tells each plan which of the pool's buffers its slots are. */
+  private reserveSlots(plans: readonly Plan[]): GPUBuffer[][] {
+    slotPool(plans).forEach((bytes, rank) => {
+      const old = this.slots[rank];
+      if (old && old.size >= bytes + TEXTURE_ROW_BYTES) return;
+      if (old) this.retired.push(old);
+      this.slots[rank] = this.createBuffer(`slot ${rank}`, bytes);
+    });
+    return plans.map((made) => slotRanks(made).map((rank) => this.slots[rank]!));
   }
 
   private build(
     name: string,
     made: Plan,
-    order: readonly number[],
+    slots: readonly GPUBuffer[],
     kernels: ReadonlyMap<string, Kernel>,
     textures: readonly GPUTexture[],
   ): GpuProgram {
-    const place = (value: Tensor | Scratch): Place => this.place(value, made, order);
+    const place = (value: Tensor | Scratch): Place => this.place(value, made, slots);
     const passes = made.calls.flatMap((call) =>
       call.passes.map((pass) => ({ call, pass, kernel: kernels.get(KernelCache.key(pass))! })),
     );
@@ -226,7 +229,7 @@ export class GpuRuntime implements Runtime {
     );
   }
 
-  private place(value: Tensor | Scratch, made: Plan, order: readonly number[]): Place {
+  private place(value: Tensor | Scratch, made: Plan, slots: readonly GPUBuffer[]): Place {
     if (!(value instanceof Scratch) && value.root.storage.kind === 'buffer') {
       const { buffer, offset } = value.root.storage;
       return {
@@ -239,7 +242,7 @@ export class GpuRuntime implements Runtime {
     if (slot === undefined)
       throw new Error('this tensor has no place: it is not part of the program, or not retained');
     const bytes = value instanceof Scratch ? value.bytes : bytesOf(value);
-    return { buffer: this.slots[order[slot]!]!, offset: 0, bytes };
+    return { buffer: slots[slot]!, offset: 0, bytes };
   }
 
   /** One uniform buffer with a slot for the parameters of each pass. */

@@ -140,6 +140,26 @@ function bestSlot(free: ReadonlySet<number>, slots: readonly number[], bytes: nu
   return best < 0 ? slots.length : best;
 }
 
+/** Rank of each slot by size: programs run one after another, so their k-th largest slots share one buffer. */
+export function slotRanks({ slots }: Plan): number[] {
+  const ranks: number[] = [];
+  const largestFirst = [...slots.keys()].sort((a, b) => slots[b]! - slots[a]!);
+  largestFirst.forEach((slot, rank) => {
+    ranks[slot] = rank;
+  });
+  return ranks;
+}
+
+/** Bytes of the buffers that programs compiled together share as slots. */
+export function slotPool(plans: readonly Plan[]): number[] {
+  const pool: number[] = [];
+  for (const made of plans)
+    slotRanks(made).forEach((rank, slot) => {
+      pool[rank] = Math.max(pool[rank] ?? 0, made.slots[slot]!);
+    });
+  return pool;
+}
+
 /** The largest tensor a plan binds at once, for messages about limits. */
 export function largestBinding(plan: Plan): { bytes: number; op: string; meta: Meta } | undefined {
   let largest: { bytes: number; op: string; meta: Meta } | undefined;

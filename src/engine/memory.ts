@@ -1,0 +1,97 @@
+import type { Capabilities } from './op.js';
+import { largestBinding, type Plan, plan, slotPool } from './plan.js';
+import type { ProgramSource } from './runtime.js';
+import { reflect, shaderText } from './shader.js';
+import { alignTo, BYTES, bytesOf, type Meta } from './tensor.js';
+
+/** Device memory of programs compiled together, in bytes, by part. */
+export interface MemoryReport {
+  /** Named buffers: parameters, gradients, moments, statistics, inputs, results. */
+  readonly buffers: Readonly<Record<string, number>>;
+  /** Intermediate tensors. */
+  readonly slots: number;
+  /** Textures through which software adapters read. */
+  readonly staging: number;
+  readonly total: number;
+  readonly largest: { readonly bytes: number; readonly op: string; readonly meta: Meta } | undefined;
+  readonly dispatches: Readonly<Record<string, number>>;
+  readonly pipelines: number;
+  readonly flops: Readonly<Record<string, number>>;
+}
+
+const TEXTURE_ROW = 16_384;
+
+/** What compile() would take, worked out without a GPU. */
+export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabilities): MemoryReport {
+  const plans = sources.map(({ graph, retain }) => plan(graph, capabilities, retain ? { retain } : {}));
+  const buffers: Record<string, number> = {};
+  for (const { graph } of sources)
+    for (const [name, { dtype, elements }] of graph.buffers)
+      buffers[name] = Math.max(buffers[name] ?? 0, alignTo(elements * BYTES[dtype], 4));
+  const slots = slotPool(plans).reduce((a, b) => a + b, 0);
+  const staging = stagingBytes(plans);
+  const byName = <T>(value: (made: Plan) => T): Record<string, T> =>
+    Object.fromEntries(sources.map(({ name }, i) => [name, value(plans[i]!)]));
+  const keys = plans.flatMap(({ calls }) => calls.flatMap(({ passes }) => passes.map(pipelineKey)));
+  return {
+    buffers,
+    slots,
+    staging,
+    total: Object.values(buffers).reduce((a, b) => a + b, slots + staging),
+    largest: plans
+      .map(largestBinding)
+      .reduce((a, b) => ((b?.bytes ?? 0) > (a?.bytes ?? 0) ? b : a), undefined),
+    dispatches: byName(({ calls }) => calls.reduce((sum, { passes }) => sum + passes.length, 0)),
+    pipelines: new Set(keys).size,
+    flops: byName(({ flops }) => flops),
+  };
+}
+
+/** The tallest tensor staged at each position; positions share textures over all passes. */
+function stagingBytes(plans: readonly Plan[]): number {
+  const tallest: number[] = [];
+  for (const { names, passes } of plans.flatMap(({ calls }) => calls))
+    for (const pass of passes)
+      textureNames(pass.shader, pass.constants ?? {}).forEach((name, i) => {
+        const value = names.get(pass.bind?.[name] ?? name);
+        const bytes = !value ? 0 : 'bytes' in value ? value.bytes : bytesOf(value);
+        tallest[i] = Math.max(tallest[i] ?? 0, alignTo(bytes, TEXTURE_ROW));
+      });
+  return tallest.reduce((a, b) => a + b, 0);
+}
+
+const known = new Map<string, string[]>();
+const pipelineKey = ({
+  shader,
+  constants,
+}: {
+  shader: string;
+  constants?: Readonly<Record<string, number | boolean>>;
+}): string => `${shader} ${JSON.stringify(constants ?? {})}`;
+
+function textureNames(shader: string, constants: Readonly<Record<string, number | boolean>>): string[] {
+  const key = pipelineKey({ shader, constants });
+  let names = known.get(key);
+  if (!names) {
+    names = reflect(shaderText(shader, constants)).bindings.flatMap(({ name, kind }) =>
+      kind === 'texture' ? [name] : [],
+    );
+    known.set(key, names);
+  }
+  return names;
+}
+
+/** Why these programs cannot run on an adapter, in words; undefined if they can. */
+export function misfit(
+  report: MemoryReport,
+  { limits }: Capabilities,
+  budget = Number.POSITIVE_INFINITY,
+): string | undefined {
+  const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20).toLocaleString('en')} MiB`;
+  const binding = limits.maxStorageBufferBindingSize ?? Number.POSITIVE_INFINITY;
+  const { largest, total } = report;
+  if (largest && largest.bytes > binding)
+    return `${largest.op} needs a tensor [${largest.meta.shape}] of ${mib(largest.bytes)}; this adapter binds at most ${mib(binding)} at once`;
+  if (total > budget) return `the step needs ${mib(total)} of device memory; ${mib(budget)} may be used`;
+  return undefined;
+}

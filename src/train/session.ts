@@ -1,0 +1,347 @@
+import { memoryOf, misfit } from '../engine/memory.js';
+import type { Chooser } from '../engine/plan.js';
+import type { Program, ProgramSource, Runtime, Step } from '../engine/runtime.js';
+import { UserError } from '../errors.js';
+import { ParameterTable } from '../model/parameters.js';
+import {
+  CLOCK,
+  HYPER,
+  momentBuffers,
+  ProgramBuilder,
+  type ProgramConfig,
+  RING_COLUMNS,
+  RING_ROWS,
+} from './programs.js';
+
+/** A mixed batch of training images, as src/data hands it over. */
+export interface TrainingBatch {
+  /** [n,S,S,3], 8 bits. */
+  readonly images: Uint8Array;
+  readonly labels: Uint32Array;
+  readonly permutation: Uint32Array;
+  readonly lambda: number;
+}
+
+/** Scalars of one optimizer step. */
+export interface StepScalars {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** Learning rates of the network and of the w_k. */
+  readonly lr: number;
+  readonly taskLr: number;
+  /** Steps that the optimizer has taken since its state was cleared, this one included: Adam's bias correction. */
+  readonly adamSteps: number;
+  /** Row of the loss ring, and first row of the scores, that the step writes. */
+  readonly slot: number;
+  readonly scoreRow: number;
+}
+
+export interface SessionSizes {
+  /** Batch sizes that will occur in training: --bs and the tail. Empty: evaluation only. */
+  readonly batches: readonly number[];
+  /** --micro_bs: slices of a batch that are computed one after another. */
+  readonly slice?: number;
+  /** Images over which an evaluation loss is taken: --test_bs, or the largest split if that is smaller. */
+  readonly evaluationBatch: number;
+  /** Most samples of an epoch or an evaluation. */
+  readonly samples: number;
+  /** Bytes of device memory that may be used. */
+  readonly budget?: number;
+}
+
+export interface StepLosses {
+  readonly total: number;
+  readonly ce: number;
+  readonly gil: number;
+  readonly lil: number;
+  readonly taskWeights: readonly number[];
+}
+
+/** Larger slices only cost memory: 64 images fill any adapter. */
+const LARGEST_EVALUATION_SLICE = 64;
+
+/** The compiled network of a run: training steps and evaluations on a runtime, fed with 8-bit images. */
+export class Session {
+  private readonly training = new Map<number, Step[]>();
+  private readonly evaluationHeads = new Map<number, Program>();
+  private evaluationSlice!: { readonly size: number; readonly program: Program };
+  private pending: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly runtime: Runtime,
+    readonly config: ProgramConfig,
+    readonly sizes: SessionSizes,
+    readonly table: ParameterTable,
+    private readonly builder: ProgramBuilder,
+    private readonly choose?: Chooser,
+  ) {}
+
+  /** Compiles everything that the run will need; nothing is created on the GPU afterwards. */
+  static async create(
+    runtime: Runtime,
+    config: ProgramConfig,
+    sizes: SessionSizes,
+    options: { choose?: Chooser; progress?: (done: number, total: number) => void } = {},
+  ): Promise<Session> {
+    const table = new ParameterTable();
+    const builder = new ProgramBuilder(config, table, sizes.samples);
+    const session = new Session(runtime, config, sizes, table, builder, options.choose);
+    await session.compile(options.progress);
+    return session;
+  }
+
+  private async compile(progress?: (done: number, total: number) => void): Promise<void> {
+    const { runtime, sizes, builder } = this;
+    const sources = trainingSources(builder, sizes);
+    refuseMisfit(sources, runtime, this.config, sizes);
+    const slice = evaluationSlice(builder, runtime, sizes);
+    const evaluation = [
+      builder.evaluateFeatures(alignUp(sizes.evaluationBatch, slice), slice),
+      builder.evaluateHeads(sizes.evaluationBatch),
+    ];
+    const programs = await runtime.compile([...sources, ...evaluation], {
+      ...(this.choose ? { choose: this.choose } : {}),
+      ...(progress ? { progress } : {}),
+    });
+    this.evaluationSlice = { size: slice, program: programs.at(-2)! };
+    this.evaluationHeads.set(sizes.evaluationBatch, programs.at(-1)!);
+    const byName = new Map(sources.map(({ name }, i) => [name, programs[i]!]));
+    for (const batch of sizes.batches)
+      this.training.set(
+        batch,
+        trainingSteps(batch, sizes.slice, (name) => byName.get(name)!),
+      );
+    writeSliceStarts(runtime, sizes, slice);
+  }
+
+  /** Encodes and submits one optimizer step. Resolves when the step before it is done, so that at most two are under way. */
+  async train(batch: TrainingBatch, scalars: StepScalars): Promise<void> {
+    const { runtime } = this;
+    const steps = this.training.get(batch.labels.length);
+    if (!steps) throw new Error(`no program for a batch of ${batch.labels.length}`);
+    runtime.write('images', batch.images);
+    runtime.write('labels', batch.labels);
+    runtime.write('permutation', batch.permutation);
+    this.writeScalars(scalars, batch.lambda);
+    runtime.submit(steps);
+    const before = this.pending;
+    this.pending = runtime.idle();
+    await before;
+  }
+
+  /** Evaluates up to `evaluationBatch` images: features slice by slice, then heads and losses on all of them. */
+  async evaluate(images: Uint8Array, labels: Uint32Array, slot: number, scoreRow: number): Promise<void> {
+    const { runtime } = this;
+    const { size: slice, program } = this.evaluationSlice;
+    const heads = await this.headsOf(labels.length);
+    const bytes = images.length / labels.length;
+    this.writeScalars({ seed: 0, epoch: 0, step: 0, lr: 0, taskLr: 0, adamSteps: 1, slot, scoreRow }, 1);
+    for (let i = 0; i * slice < labels.length; i++) {
+      runtime.write('images', images.subarray(i * slice * bytes, (i + 1) * slice * bytes));
+      const start = { from: 'evaluation_starts', fromOffset: i, to: 'rows', toOffset: 0, count: 1 };
+      runtime.submit([{ copy: start }, { run: program }]);
+      await runtime.idle();
+    }
+    runtime.write('labels', labels);
+    runtime.submit([{ run: heads }]);
+    await runtime.idle();
+  }
+
+  /** The last part of an evaluation is as large as it is; its small program is compiled when it is first met. */
+  private async headsOf(batch: number): Promise<Program> {
+    const known = this.evaluationHeads.get(batch);
+    if (known) return known;
+    const [program] = await this.runtime.compile(
+      [this.builder.evaluateHeads(batch)],
+      this.choose ? { choose: this.choose } : {},
+    );
+    this.evaluationHeads.set(batch, program!);
+    return program!;
+  }
+
+  private writeScalars(
+    { seed, epoch, step, lr, taskLr, adamSteps, slot, scoreRow }: StepScalars,
+    lambda: number,
+  ): void {
+    const { runtime } = this;
+    const correction1 = 1 - 0.9 ** adamSteps;
+    const correction2 = Math.sqrt(1 - 0.999 ** adamSteps);
+    const hyper = new Float32Array(HYPER.lambda + 1);
+    hyper.set([lr, correction1, correction2], HYPER.network);
+    hyper.set([taskLr, correction1, correction2], HYPER.tasks);
+    hyper[HYPER.lambda] = lambda;
+    const clock = new Uint32Array(CLOCK.scoreRow + 1);
+    clock.set([seed, epoch, step], CLOCK.clock);
+    clock[CLOCK.slot] = slot;
+    clock[CLOCK.scoreRow] = scoreRow;
+    runtime.write('hyper', hyper);
+    runtime.write('clock', clock);
+  }
+
+  /** Clears the optimizer's moments: before every epoch they are made anew (METHOD 4). */
+  clearMoments(): void {
+    for (const home of ['trained', 'tasks'] as const)
+      for (const buffer of momentBuffers(home))
+        if (this.hasBuffer(buffer)) this.runtime.submit([{ clear: buffer }]);
+  }
+
+  /** Moment buffers that this optimizer and balance use. */
+  moments(): { buffer: string; elements: number }[] {
+    return (['trained', 'tasks'] as const).flatMap((home) =>
+      momentBuffers(home)
+        .filter((buffer) => this.hasBuffer(buffer))
+        .map((buffer) => ({ buffer, elements: this.table.length(home) })),
+    );
+  }
+
+  private hasBuffer(name: string): boolean {
+    const [first] = momentBuffers('trained');
+    if (this.sizes.batches.length === 0) return false;
+    if (name.startsWith('tasks') && this.table.length('tasks') === 0) return false;
+    return this.config.optimizer.kind === 'adam' || name === first || name === momentBuffers('tasks')[0];
+  }
+
+  /** Losses of the ring's rows [from, from + count). */
+  async losses(from: number, count: number): Promise<StepLosses[]> {
+    if (count === 0) return [];
+    const values = await this.runtime.read('ring', from * RING_COLUMNS, count * RING_COLUMNS);
+    return Array.from({ length: count }, (_, i) => {
+      const [total, ce, gil, lil, ...weights] = values.subarray(i * RING_COLUMNS, (i + 1) * RING_COLUMNS);
+      return {
+        total: total!,
+        ce: ce!,
+        gil: gil!,
+        lil: lil!,
+        taskWeights: weights.slice(0, this.table.count('tasks')),
+      };
+    });
+  }
+
+  /** Logits z [rows,2] that steps have left in the score buffer. */
+  async scores(rows: number): Promise<Float32Array> {
+    return Float32Array.from(await this.runtime.read('scores', 0, rows * 2));
+  }
+
+  /** True once a total was not finite: from then on no weight has changed. */
+  async poisoned(): Promise<boolean> {
+    return (await this.runtime.read('flag', 0, 1))[0] !== 0;
+  }
+
+  async idle(): Promise<void> {
+    await this.pending;
+    await this.runtime.idle();
+  }
+}
+
+export const RING = RING_ROWS;
+
+const alignUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+/** Sizes of the slices of a batch. */
+function slicesOf(batch: number, slice: number | undefined): number[] {
+  if (!slice || slice >= batch) return [batch];
+  const whole = Math.floor(batch / slice);
+  return [...new Array<number>(whole).fill(slice), ...(batch % slice ? [batch % slice] : [])];
+}
+
+/** Graphs of all training batch sizes. The first decides the order of the flat buffers: the forward pass's. */
+export function trainingSources(builder: ProgramBuilder, { batches, slice }: SessionSizes): ProgramSource[] {
+  const sources = batches.flatMap((batch) => {
+    const slices = slicesOf(batch, slice);
+    if (slices.length === 1) return [builder.trainWhole(batch)];
+    const sizes = [...new Set(slices)];
+    return [
+      ...sizes.map((size) => builder.trainFeatures(batch, size)),
+      builder.trainHeads(batch),
+      ...sizes.map((size) => builder.trainSlice(batch, size)),
+      builder.trainUpdate(batch),
+    ];
+  });
+  return [...new Map(sources.map((source) => [source.name, source])).values()];
+}
+
+/** What a step submits: a whole batch at once, or in slices with the losses on all of it in the middle. */
+function trainingSteps(batch: number, slice: number | undefined, program: (name: string) => Program): Step[] {
+  const slices = slicesOf(batch, slice);
+  const start = (i: number): Step => ({
+    copy: { from: 'slice_starts', fromOffset: i, to: 'rows', toOffset: 0, count: 1 },
+  });
+  if (slices.length === 1) return [start(0), { run: program(`train ${batch}`) }];
+  const each = (phase: string): Step[] =>
+    slices.flatMap((size, i) => [start(i), { run: program(`${phase} ${size}/${batch}`) }]);
+  return [
+    { clear: 'gradients' },
+    ...each('features'),
+    { run: program(`heads ${batch}`) },
+    ...each('backward'),
+    { run: program('update') },
+  ];
+}
+
+function writeSliceStarts(
+  runtime: Runtime,
+  { batches, slice = 1, evaluationBatch }: SessionSizes,
+  evaluation: number,
+): void {
+  const starts = (largest: number, size: number): Uint32Array =>
+    Uint32Array.from({ length: Math.max(1, Math.ceil(largest / size)) }, (_, i) => i * size);
+  const tables = {
+    slice_starts: starts(Math.max(1, ...batches), slice),
+    evaluation_starts: starts(evaluationBatch, evaluation),
+  };
+  for (const [name, table] of Object.entries(tables)) {
+    runtime.allocate(name, 'u32', table.length);
+    runtime.write(name, table);
+  }
+}
+
+/** The largest power-of-two slice of an evaluation that the adapter can bind and hold. */
+function evaluationSlice(
+  builder: ProgramBuilder,
+  runtime: Runtime,
+  { evaluationBatch, budget }: SessionSizes,
+): number {
+  let slice = 1;
+  while (slice * 2 <= Math.min(evaluationBatch, LARGEST_EVALUATION_SLICE)) {
+    const report = memoryOf([builder.evaluateFeatures(evaluationBatch, slice * 2)], runtime.capabilities);
+    if (misfit(report, runtime.capabilities, budget)) break;
+    slice *= 2;
+  }
+  return slice;
+}
+
+/** The largest --micro_bs whose step fits, or 0. */
+export function largestSlice(
+  config: ProgramConfig,
+  runtime: Pick<Runtime, 'capabilities'>,
+  sizes: SessionSizes,
+): number {
+  const batch = Math.max(...sizes.batches);
+  for (let slice = 2 ** Math.floor(Math.log2(batch)); slice >= 1; slice /= 2) {
+    try {
+      const builder = new ProgramBuilder(config, new ParameterTable(), sizes.samples);
+      const sources = trainingSources(builder, { ...sizes, batches: [batch], slice });
+      if (!misfit(memoryOf(sources, runtime.capabilities), runtime.capabilities, sizes.budget)) return slice;
+    } catch {
+      return 0; // too small for batch norm's statistics
+    }
+  }
+  return 0;
+}
+
+function refuseMisfit(
+  sources: readonly ProgramSource[],
+  runtime: Runtime,
+  config: ProgramConfig,
+  sizes: SessionSizes,
+): void {
+  const why = misfit(memoryOf(sources, runtime.capabilities), runtime.capabilities, sizes.budget);
+  if (!why) return;
+  const slice = largestSlice(config, runtime, sizes);
+  const way =
+    slice > 0
+      ? `--micro_bs ${slice} fits (the same step in slices)`
+      : 'lower --size or --num_LIBs, or choose a smaller --model';
+  throw new UserError(`--bs ${Math.max(...sizes.batches)}: ${why}; ${way}`);
+}
