@@ -1,0 +1,6 @@
+// x [batch, height, width, channels], w [kh, kw, channels], y [batch, outHeight, outWidth, channels].
+struct Params {
+  batch: u32, height: u32, width: u32, outHeight: u32, outWidth: u32,
+  kh: u32, kw: u32, channels: u32, stride: u32, top: u32, left: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
