@@ -17,7 +17,6 @@ import { linearDataGradientOp, linearOp, linearWeightGradientOp } from './linear
 import { adamOp, sgdOp } from './optimizers.js';
 import { recordLossesOp } from './record-losses.js';
 import { reluGradientOp, reluOp } from './relu.js';
-
 import { logSoftmaxGradientOp, logSoftmaxOp, softmaxGradientOp, softmaxOp } from './softmax.js';
 import { softmaxCrossEntropyGradientOp, softmaxCrossEntropyOp } from './softmax-cross-entropy.js';
 import { softmaxKlGradientOp, softmaxKlOp } from './softmax-kl.js';
