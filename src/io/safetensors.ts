@@ -1,0 +1,231 @@
+/**
+ * Safetensors files (github.com/huggingface/safetensors): an 8-byte little-endian length N, N bytes of JSON that map each tensor's name
+ * to { dtype, shape, data_offsets }, then the tensors' bytes, row-major and little-endian, without gaps.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { messageOf, UserError } from '../errors.js';
+import { type Dtype, elementBytes, elements, isDtype, toFloats } from './dtypes.js';
+import { attempt, openToRead, writeFileAtomic } from './files.js';
+
+export interface TensorInfo {
+  readonly dtype: Dtype;
+  /** Empty for a scalar. */
+  readonly shape: readonly number[];
+}
+
+/** A tensor to write; `data` is asked for when its turn comes and not kept, so that a file may be larger than memory. */
+export interface TensorSource extends TensorInfo {
+  readonly name: string;
+  data(): ArrayBufferView | Promise<ArrayBufferView>;
+}
+
+export interface StoredTensor extends TensorInfo {
+  /** First byte and the one behind the last, counted from the end of the header. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The format's own limit. */
+const maxHeaderBytes = 100_000_000;
+/** One read call takes at most 2 GiB. */
+const readBytes = 1 << 26;
+
+const bytesOf = ({ dtype, shape }: TensorInfo): number => shape.reduce((n, d) => n * d, elementBytes[dtype]);
+
+/**
+ * Writes a file whole or not at all. Tensors are laid out, and their data asked for, in the order given, but wide elements first: so
+ * every tensor is aligned to its element size, as readers that map the file need it.
+ * @throws UserError when the disk refuses
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly TensorSource[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const ordered = [...tensors].sort((a, b) => elementBytes[b.dtype] - elementBytes[a.dtype]);
+  await writeFileAtomic(path, fileChunks(ordered, metadata));
+}
+
+async function* fileChunks(tensors: readonly TensorSource[], metadata: Readonly<Record<string, string>>) {
+  yield headerBytes(tensors, metadata);
+  for (const tensor of tensors) {
+    const data = await tensor.data();
+    if (data.byteLength !== bytesOf(tensor))
+      throw new Error(
+        `writeSafetensors: ${tensor.name} is ${tensor.dtype} [${tensor.shape}], ${bytesOf(tensor)} bytes, but got ${data.byteLength}`,
+      );
+    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+}
+
+function headerBytes(
+  tensors: readonly TensorSource[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header = new Map<string, unknown>([['__metadata__', metadata]]);
+  let end = 0;
+  for (const tensor of tensors) {
+    const { name, dtype, shape } = tensor;
+    if (header.has(name)) throw new Error(`writeSafetensors: two tensors are named ${name}`);
+    const begin = end;
+    end += bytesOf(tensor);
+    header.set(name, { dtype, shape, data_offsets: [begin, end] });
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+/** An open file: the header is read at once, tensors when asked for. */
+export class SafetensorsFile {
+  private constructor(
+    readonly path: string,
+    readonly tensors: ReadonlyMap<string, StoredTensor>,
+    readonly metadata: ReadonlyMap<string, string>,
+    private readonly dataStart: number,
+    private readonly file: FileHandle,
+  ) {}
+
+  /** @throws UserError when there is no such file, or it is not a whole and valid one */
+  static async open(path: string): Promise<SafetensorsFile> {
+    const file = await openToRead(path);
+    try {
+      const { size } = await attempt('read', path, () => file.stat());
+      const json = await readHeader(file, path, size);
+      const dataStart = 8 + json.length;
+      const { tensors, metadata } = parseHeader(json, path);
+      checkLayout(tensors, size - dataStart, path);
+      return new SafetensorsFile(path, tensors, metadata, dataStart, file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** The tensor's bytes as they lie in the file. */
+  async bytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const { begin, end } = this.entry(name);
+    return await readRange(this.file, this.path, this.dataStart + begin, end - begin);
+  }
+
+  /** The tensor rounded to float32, whatever its type. */
+  async floats(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const { dtype } = this.entry(name);
+    return toFloats(dtype, (await this.bytes(name)).buffer);
+  }
+
+  /** A tensor of integers (counters, labels), exact. */
+  async integers(name: string): Promise<number[]> {
+    const { dtype } = this.entry(name);
+    const values = Array.from<number | bigint, number>(
+      elements(dtype, (await this.bytes(name)).buffer),
+      Number,
+    );
+    if (!values.every(Number.isSafeInteger))
+      throw new UserError(`${this.path}: tensor ${name} (${dtype}) holds values that are no exact integers`);
+    return values;
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+
+  private entry(name: string): StoredTensor {
+    const entry = this.tensors.get(name);
+    if (!entry) throw new UserError(`${this.path}: holds no tensor ${name}`);
+    return entry;
+  }
+}
+
+async function readHeader(file: FileHandle, path: string, size: number): Promise<Uint8Array> {
+  if (size < 8) throw broken(path, `only ${size} bytes long`);
+  const length = Number(new DataView((await readRange(file, path, 0, 8)).buffer).getBigUint64(0, true));
+  if (length > maxHeaderBytes) throw broken(path, `its header would be ${length} bytes long`);
+  if (8 + length > size) throw broken(path, `cut off within its header: ${size} bytes of ${8 + length}`);
+  return await readRange(file, path, 8, length);
+}
+
+async function readRange(
+  file: FileHandle,
+  path: string,
+  start: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const piece = Math.min(readBytes, length - done);
+    const { bytesRead } = await attempt('read', path, () => file.read(bytes, done, piece, start + done));
+    if (bytesRead === 0) throw broken(path, `cut off at byte ${start + done}`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+function parseHeader(json: Uint8Array, path: string) {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+  } catch (error) {
+    throw broken(path, `its header is not JSON (${messageOf(error)})`);
+  }
+  if (!isRecord(header)) throw broken(path, 'its header is not a JSON object');
+  const tensors = new Map<string, StoredTensor>();
+  const metadata = new Map<string, string>();
+  for (const [name, value] of Object.entries(header))
+    if (name === '__metadata__') readMetadata(value, metadata, path);
+    else tensors.set(name, parseTensor(name, value, path));
+  return { tensors, metadata };
+}
+
+function readMetadata(value: unknown, metadata: Map<string, string>, path: string): void {
+  if (!isRecord(value)) throw broken(path, '__metadata__ is not a JSON object');
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw broken(path, `__metadata__.${key} is not a string`);
+    metadata.set(key, text);
+  }
+}
+
+function parseTensor(name: string, value: unknown, path: string): StoredTensor {
+  if (!isRecord(value)) throw broken(path, `the entry of tensor ${name} is not a JSON object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype))
+    throw new UserError(
+      `${path}: tensor ${name} is of type ${JSON.stringify(dtype)}; convert it to one of ${Object.keys(elementBytes).join(', ')}`,
+    );
+  if (!isCounts(shape)) throw broken(path, `tensor ${name} has no valid shape`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw broken(path, `tensor ${name} has no valid data_offsets`);
+  const [begin, end] = offsets as [number, number];
+  const tensor = { dtype, shape, begin, end };
+  if (end - begin !== bytesOf(tensor))
+    throw broken(
+      path,
+      `tensor ${name}, ${dtype} [${shape}], needs ${bytesOf(tensor)} bytes and has ${end - begin}`,
+    );
+  return tensor;
+}
+
+/** The tensors must cover the data from its first byte to its last, each byte once. */
+function checkLayout(tensors: ReadonlyMap<string, StoredTensor>, dataBytes: number, path: string): void {
+  let covered = 0;
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, { begin, end }] of inOrder) {
+    if (begin < covered) throw broken(path, `tensor ${name} overlaps the one before it`);
+    if (begin > covered) throw broken(path, `there is a gap before tensor ${name}`);
+    covered = end;
+  }
+  if (covered > dataBytes) throw broken(path, `cut off: ${dataBytes} bytes of tensors instead of ${covered}`);
+  if (covered < dataBytes) throw broken(path, `${dataBytes - covered} bytes follow its last tensor`);
+}
+
+function broken(path: string, what: string): UserError {
+  return new UserError(`${path}: not a whole safetensors file: ${what}; copy or download it again`);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
