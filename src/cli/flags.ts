@@ -135,7 +135,10 @@ export const groups = {
   Kernels: {
     op: optional(text('the name of an operation'), 'only this operation'),
     shape: optional(text('a shape such as 8x56x56x64'), 'only cases of this shape'),
-    variant: flag(text('the name of a variant, or all'), 'all', 'only this variant'),
+    variant: optional(
+      text('the name of a variant, or all'),
+      'this variant, or all; else the default one of each case',
+    ),
   },
   Device: {
     adapter: optional(
@@ -147,6 +150,9 @@ export const groups = {
       '0,1,2,3',
       'GPUs; this version uses one',
     ),
+  },
+  Planning: {
+    memory: flag(positive, '8', 'GiB of device memory that a step may take'),
   },
   Output: {
     json: option('print one JSON object instead of text'),
@@ -162,6 +168,7 @@ const table = {
   ...groups.Data,
   ...groups.Run,
   ...groups.Scoring,
+  ...groups.Planning,
   ...groups.Kernels,
   ...groups.Device,
   ...groups.Output,
@@ -191,7 +198,14 @@ export const flagsOf = {
     ...keys(groups.Data),
     ...keys(groups.Device),
   ],
-  plan: [...keys(groups.Model), ...keys(groups.Losses), ...keys(groups.Training), 'test_bs', 'json'],
+  plan: [
+    ...keys(groups.Model),
+    ...keys(groups.Losses),
+    ...keys(groups.Training),
+    'test_bs',
+    ...keys(groups.Planning),
+    'json',
+  ],
   verify: ['adapter', 'json'],
   doctor: ['adapter', 'json'],
   bench: [...keys(groups.Kernels), 'adapter', 'json'],

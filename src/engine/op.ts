@@ -102,6 +102,8 @@ export interface OpSpec<A extends Attributes> {
   /** Floating-point operations, and bytes moved to and from memory at best. */
   cost(call: Metas<A>): { flops: number; bytes: number };
   readonly cases: readonly Case<A>[];
+  /** Shapes of real networks, for `clew bench kernels`. */
+  readonly benchmarks?: readonly Case<A>[];
   /** Largest error of an output relative to its largest element; default 1e-5. */
   readonly tolerance?: number;
 }

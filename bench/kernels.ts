@@ -1,0 +1,114 @@
+import { fillInput } from '../src/engine/check.js';
+import type { Case, Op } from '../src/engine/op.js';
+import { isValid } from '../src/engine/plan.js';
+import type { Runtime } from '../src/engine/runtime.js';
+import { Graph, type Tensor } from '../src/engine/tensor.js';
+
+export interface KernelTiming {
+  readonly op: string;
+  readonly shape: string;
+  readonly variant: string;
+  /** Median over the repeats. */
+  readonly ms: number;
+  /** First run: the driver generates the code. */
+  readonly firstMs: number;
+  readonly gflops: number;
+  /** At the least traffic possible: each tensor moved once. */
+  readonly gbps: number;
+}
+
+export interface KernelFilter {
+  readonly op?: string;
+  readonly shape?: string;
+  /** One variant's name, or `all`; undefined: the default one. */
+  readonly variant?: string;
+}
+
+const REPEATS = 5;
+/** Long against the 1 to 2 ms by which a sleeping wait may overshoot. */
+const ROUND_MS = 40;
+
+/** The benchmark cases that a filter leaves, with the variants that run here. */
+export function selectKernels(
+  operations: readonly Op[],
+  runtime: Runtime,
+  filter: KernelFilter,
+): { op: Op; sample: Case; variant: string }[] {
+  return operations
+    .filter(({ name }) => filter.op === undefined || name === filter.op)
+    .flatMap((op) => (op.benchmarks ?? []).map((sample) => ({ op, sample })))
+    .filter(({ sample }) => filter.shape === undefined || sample.name.includes(filter.shape))
+    .flatMap(({ op, sample }) =>
+      variantNames(op, sample, runtime, filter.variant).map((variant) => ({ op, sample, variant })),
+    );
+}
+
+function variantNames(op: Op, sample: Case, runtime: Runtime, wanted: string | undefined): string[] {
+  const inputs = sample.inputs.map(
+    (input) => input && { shape: input.shape, dtype: input.dtype ?? ('f32' as const) },
+  );
+  const outputs = op.shape(inputs, sample.attrs);
+  const call = {
+    inputs,
+    outputs,
+    attrs: sample.attrs,
+    accumulate: outputs.map(() => false),
+    capabilities: runtime.capabilities,
+  };
+  const valid = Object.entries(op.variants).flatMap(([name, variant]) =>
+    isValid(variant, call) ? [name] : [],
+  );
+  if (wanted === undefined) return valid.slice(0, 1);
+  return wanted === 'all' ? valid : valid.filter((name) => name === wanted);
+}
+
+/** Times one kernel: the median of several rounds, each long enough to time, after an untimed first run. */
+export async function timeKernel(
+  parent: Runtime,
+  op: Op,
+  sample: Case,
+  variant: string,
+): Promise<KernelTiming> {
+  const runtime = parent.sibling();
+  const graph = new Graph();
+  const inputs = sample.inputs.map(
+    (input, i) => input && graph.buffer(`in${i}`, input.shape, input.dtype ?? 'f32'),
+  );
+  const outputs = graph.call(op, inputs as (Tensor | undefined)[], sample.attrs);
+  const choose = (other: Op): string | undefined => (other === op ? variant : undefined);
+  const [program] = await runtime.compile([{ name: op.name, graph, retain: outputs }], { choose });
+  sample.inputs.forEach((input, i) => {
+    if (input) runtime.write(`in${i}`, inputValues(input.dtype ?? 'f32', fillInput(input, `bench ${i}`)));
+  });
+  const run = async (times: number): Promise<number> => {
+    const steps = new Array(times).fill({ run: program! });
+    const start = performance.now();
+    runtime.submit(steps);
+    await runtime.idle();
+    return (performance.now() - start) / times;
+  };
+  const firstMs = await run(1);
+  const times = Math.min(1000, Math.max(1, Math.ceil(ROUND_MS / (await run(1)))));
+  const rounds: number[] = [];
+  for (let i = 0; i < REPEATS; i++) rounds.push(await run(times));
+  runtime.release();
+  const ms = rounds.sort((a, b) => a - b)[REPEATS >> 1]!;
+  const { flops, bytes } = op.cost({ inputs, outputs, attrs: sample.attrs });
+  return {
+    op: op.name,
+    shape: sample.name,
+    variant,
+    ms,
+    firstMs,
+    gflops: flops / ms / 1e6,
+    gbps: bytes / ms / 1e6,
+  };
+}
+
+function inputValues(
+  dtype: 'f32' | 'u32' | 'u8',
+  values: Float64Array,
+): Float32Array | Uint32Array | Uint8Array {
+  if (dtype === 'f32') return Float32Array.from(values);
+  return dtype === 'u32' ? Uint32Array.from(values) : Uint8Array.from(values);
+}

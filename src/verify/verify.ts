@@ -1,0 +1,77 @@
+import { checkForward, checkGradient, variantsOf } from '../engine/check.js';
+import type { Runtime } from '../engine/runtime.js';
+import { UserError } from '../errors.js';
+import { operations } from '../kernels/index.js';
+import type { ModelName } from '../model/lib-net.js';
+import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
+import { type GoldenNet, verifyNet } from './golden-net.js';
+import { row, type VerifyRow } from './rows.js';
+
+/** Every case of every operation on every variant that runs here, and its gradient by finite differences. */
+export async function* verifyOperations(runtime: Runtime): AsyncGenerator<VerifyRow> {
+  for (const op of operations)
+    for (const sample of op.cases) {
+      for (const variant of variantsOf(op, sample, runtime))
+        for (const accumulate of op.accumulates ? [false, true] : [false])
+          for (const { name, quantity, error, tolerance } of await checkForward(
+            runtime,
+            op,
+            sample,
+            variant,
+            accumulate,
+          ))
+            yield row('operations', name, quantity, error, tolerance);
+      for (const { name, quantity, error, tolerance } of await checkGradient(runtime, op, sample))
+        yield row('operations', name, quantity, error, tolerance);
+    }
+}
+
+const MODELS: Readonly<Record<string, ModelName>> = {
+  resnet: 'resnet34',
+  resnet18: 'resnet18',
+  resnet34: 'resnet34',
+  resnet50: 'resnet50',
+  mobilenet: 'mobilenet',
+  tiny: 'tiny',
+};
+
+/** Whether this version can compare a golden file: EfficientNet and the augmentations are not computed yet. */
+export function canVerify(golden: unknown): boolean {
+  if (isNet(golden)) return golden.model in MODELS;
+  return Array.isArray(golden);
+}
+
+/**
+ * Compares every quantity of one golden file (METHOD 8: networks, losses, Sinkhorn).
+ * @param file its name, for rows and messages
+ */
+export async function* verifyGolden(
+  runtime: Runtime,
+  file: string,
+  golden: unknown,
+): AsyncGenerator<VerifyRow> {
+  if (isNet(golden)) {
+    const model = MODELS[golden.model];
+    if (!model)
+      throw new UserError(
+        `${file}: model '${golden.model}' is not in this version; it has ${Object.keys(MODELS).join(', ')}`,
+      );
+    yield* await verifyNet(runtime, file, golden, model);
+  } else if (Array.isArray(golden)) {
+    for (const [i, entry] of golden.entries()) {
+      if (isSinkhorn(entry)) yield* await verifySinkhorn(runtime, file, entry);
+      else if (isLoss(entry)) yield* await verifyLoss(runtime, file, entry);
+      else throw new UserError(`${file}: entry ${i} is neither a loss nor a Sinkhorn case`);
+    }
+  } else throw new UserError(`${file}: not a golden file of a network, of losses or of Sinkhorn distances`);
+}
+
+const has = (value: unknown, ...keys: string[]): boolean =>
+  typeof value === 'object' && value !== null && keys.every((key) => key in value);
+
+const isNet = (value: unknown): value is GoldenNet =>
+  has(value, 'name', 'model', 'n', 'B', 'S', 'mi', 'y', 'eval', 'steps', 'awl_after', 'running_after');
+const isLoss = (value: unknown): value is GoldenLoss =>
+  has(value, 'name', 'B', 'n', 'mi', 'y', 'z', 'f', 'locals', 'ce', 'grad_awl');
+const isSinkhorn = (value: unknown): value is GoldenSinkhorn =>
+  has(value, 'name', 'B', 'D', 'x', 'y', 'cost', 'eps');
