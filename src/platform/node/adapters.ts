@@ -16,8 +16,8 @@ export interface AdapterReport {
 
 /** The manifests that the Vulkan loader would read: those of the environment, else of the standard folders. */
 function manifests(): string[] {
-  const named = process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES;
-  if (named) return named.split(':');
+  const named = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
+  if (named !== undefined) return named.split(':').filter((file) => file !== '');
   const data = process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
   const folders = ['/etc', '/usr/local/share', '/usr/share', data].map((parent) =>
     join(parent, 'vulkan', 'icd.d'),
@@ -33,11 +33,11 @@ function manifests(): string[] {
   });
 }
 
-/** Dawn's words for a driver without a device of its kind are an error code; the others stay as they are. */
-const explain = (refused: string[]): string => {
-  const why = refused.filter((line) => !/VK_ERROR_INCOMPATIBLE_DRIVER|Found no drivers/.test(line));
-  return why.join('; ') || 'no device of this kind here';
-};
+const NO_DEVICE = /VK_ERROR_INCOMPATIBLE_DRIVER|Found no drivers|any valid GPUs|vkEnumeratePhysicalDevices/;
+
+/** Dawn and the Vulkan loader say in several ways that a driver found no device; other reasons stay in their words. */
+const explain = (refused: string[]): string =>
+  refused.filter((line) => !NO_DEVICE.test(line)).join('; ') || 'no device of this kind here';
 
 async function report(driver: string, find: () => Promise<Source>): Promise<AdapterReport> {
   try {

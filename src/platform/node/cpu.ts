@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 
 /** CPU milliseconds of the calling thread; where the system does not tell (not Linux), those its event loop was busy. */
 export function threadBusyMs(): number {

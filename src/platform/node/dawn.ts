@@ -31,17 +31,19 @@ const TOGGLES = [
   'disable-dawn-features=timestamp_quantization', // else times are multiples of 65 us
 ];
 
-let loaded = '';
-
 /**
- * SwiftShader from the cache folder. Its Vulkan loader is loaded first, by path: from then on its SONAME, libvulkan.so.1,
- * satisfies Dawn's dlopen on machines that have none. (process.dlopen keeps such names private.)
+ * SwiftShader from the cache folder. Where the machine has no Vulkan loader, the one that comes with it is loaded first, by path:
+ * from then on its SONAME, libvulkan.so.1, satisfies Dawn's dlopen. (process.dlopen would keep such names private.) A loader of
+ * the machine's own serves SwiftShader as well, and, unlike the bundled one, finds the system's drivers afterwards.
  */
 export async function bundledSource(): Promise<Source> {
-  const driver = await unpackSwiftShader();
-  if (loaded !== driver.loader) koffi.load(driver.loader);
-  loaded = driver.loader;
-  return { kind: 'bundled', env: onlyDriver(driver.icd) };
+  const { loader, icd } = await unpackSwiftShader();
+  try {
+    koffi.load('libvulkan.so.1');
+  } catch {
+    koffi.load(loader);
+  }
+  return { kind: 'bundled', env: onlyDriver(icd) };
 }
 
 function withEnv<T>(env: Record<string, string>, run: () => T): T {

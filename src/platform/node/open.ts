@@ -142,8 +142,9 @@ async function deviceOf({ gpu, adapter, facts }: Candidate): Promise<OpenDevice>
 
   let failure: Error | undefined;
   let closing = false;
-  device.addEventListener('uncapturederror', ({ error }) => {
-    failure ??= new Error(`the GPU reported: ${error.message.trim()}`);
+  device.addEventListener('uncapturederror', (event) => {
+    event.preventDefault(); // else the binding prints it, too
+    failure ??= new Error(`the GPU reported: ${event.error.message.trim()}`);
   });
   const lost = device.lost.then(({ reason, message }) => {
     if (!closing) failure ??= new UserError(`the GPU device was lost (${reason}): ${message.trim()}`);
