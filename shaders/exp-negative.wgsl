@@ -1,0 +1,10 @@
+// y = exp(-x).
+struct Params { size: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < params.size) { y[id.x] = exp(-x[id.x]); }
+}
