@@ -1,0 +1,99 @@
+/** What a run writes into SAVE_PATH/NAME. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../errors.js';
+import { appendLine, attempt, listFolder, removeFile, writeFileAtomic } from '../io/files.js';
+
+/** One epoch of metrics.jsonl. */
+export type EpochLine = Readonly<Record<string, unknown>> & { readonly epoch: number };
+
+export interface RunOptions {
+  /** --save_path */
+  readonly savePath: string;
+  /** --name */
+  readonly name: string;
+  /** The run goes on: its files stay. Wins over `overwrite`, which would remove the checkpoint to go on from. */
+  readonly resume: boolean;
+  readonly overwrite: boolean;
+}
+
+const checkpoints = /^model_(best|last|\d+)\.safetensors$/;
+
+/** Whether a file of this name in a run's folder is ours, so that overwriting a run may remove it. */
+function isOurs(name: string): boolean {
+  const whole = name.replace(/^\.(.*)\.tmp-\d+$/, '$1');
+  return (
+    ['config.json', 'metrics.jsonl', 'train.log'].includes(whole) ||
+    checkpoints.test(whole.replace(/\.json$/, '.safetensors'))
+  );
+}
+
+/** The folder of one run. */
+export class RunFiles {
+  private constructor(readonly folder: string) {}
+
+  /** @throws UserError when the name is in use and the run neither goes on nor may be overwritten */
+  static async open({ savePath, name, resume, overwrite }: RunOptions): Promise<RunFiles> {
+    const folder = join(savePath, name);
+    const old = (await listFolder(folder)).filter(isOurs);
+    if (old.length > 0 && !resume) {
+      if (!overwrite)
+        throw new UserError(
+          `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${join(folder, 'model_last.safetensors')}`,
+        );
+      for (const file of old) await removeFile(join(folder, file));
+    }
+    return new RunFiles(folder);
+  }
+
+  /** Path of model_best, model_last or model_{epoch}. */
+  checkpoint(which: 'best' | 'last' | number): string {
+    return join(this.folder, `model_${which}.safetensors`);
+  }
+
+  /** All flags, version, adapter, tuner choices. */
+  async writeConfig(config: object): Promise<void> {
+    await this.writeText('config.json', `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  /** A line of train.log. */
+  async log(text: string): Promise<void> {
+    await appendLine(join(this.folder, 'train.log'), text);
+  }
+
+  /**
+   * Adds an epoch to metrics.jsonl. Call it before writing the checkpoint that counts the epoch as done: a run killed in between does
+   * the epoch again and drops this line, while the other order would lose it.
+   */
+  async addEpoch(line: EpochLine): Promise<void> {
+    await appendLine(this.metricsPath, JSON.stringify(line));
+  }
+
+  /** The epochs in metrics.jsonl; a last line that was cut off by a kill is left out. */
+  async epochs(): Promise<EpochLine[]> {
+    if (!(await listFolder(this.folder)).includes('metrics.jsonl')) return [];
+    const text = await attempt('read', this.metricsPath, () => readFile(this.metricsPath, 'utf8'));
+    const lines = text.split('\n').slice(0, -1);
+    return lines.map((line, i) => {
+      try {
+        return JSON.parse(line) as EpochLine;
+      } catch {
+        throw new UserError(`${this.metricsPath}:${i + 1}: not JSON; remove the line`);
+      }
+    });
+  }
+
+  /** Before a resumed run does epoch `first` again: forgets it and the later ones, so that each epoch stays there once. */
+  async dropEpochsFrom(first: number): Promise<void> {
+    const kept = (await this.epochs()).filter(({ epoch }) => epoch < first);
+    await this.writeText('metrics.jsonl', kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+
+  private get metricsPath(): string {
+    return join(this.folder, 'metrics.jsonl');
+  }
+
+  private async writeText(name: string, text: string): Promise<void> {
+    await writeFileAtomic(join(this.folder, name), new TextEncoder().encode(text));
+  }
+}
