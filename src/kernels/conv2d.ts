@@ -9,6 +9,12 @@ import {
   geometry,
   outputShape,
 } from './conv-geometry.js';
+import {
+  runsSoftware,
+  softwareProduct,
+  softwareWeightGradient,
+  softwareWeightScratch,
+} from './conv-software.js';
 import type { ShaderName } from './shaders.generated.js';
 
 /** Attributes of the data gradient: also the sides of x, which a stride leaves open. */
@@ -39,6 +45,8 @@ const weightSizes = ({ inputs, attrs }: Pick<Metas<WeightAttributes>, 'inputs' |
   return sizes;
 };
 
+const quads = ({ ci, co }: Geometry): boolean => ci % 4 === 0 && co % 4 === 0;
+
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends ConvAttributes>(
   shader: ShaderName,
@@ -57,7 +65,13 @@ export const conv2dOp = op<ConvAttributes>({
   inputs: ['x', 'w'],
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
-  variants: { naive: naive('conv2d-naive', forwardSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(forwardSizes(call)),
+      passes: (call) => softwareProduct('forward', forwardSizes(call), call, { source: 'x', result: 'y' }),
+    },
+    naive: naive('conv2d-naive', forwardSizes),
+  },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
     const [, height = 0, width = 0] = x!.shape;
     const [groups = 0, kh = 0, kw = 0] = w!.shape;
@@ -89,7 +103,13 @@ export const conv2dDataGradientOp = op<DataAttributes>({
     const { batch, height, width, xChannels } = dataSizes({ inputs, attrs });
     return [f32(batch, height, width, xChannels)];
   },
-  variants: { naive: naive('conv2d-data-gradient-naive', dataSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(dataSizes(call)) && !call.attrs.sharedInput,
+      passes: (call) => softwareProduct('data', dataSizes(call), call, { source: 'dy', result: 'dx' }),
+    },
+    naive: naive('conv2d-data-gradient-naive', dataSizes),
+  },
   reference: ([dy, w], call) => {
     const dx = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachProduct(dataSizes(call), (i, j, k) => {
@@ -114,7 +134,14 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
     const { groups, kh, kw, ci, co } = weightSizes({ inputs, attrs });
     return [f32(groups, kh, kw, ci, co)];
   },
-  variants: { naive: naive('conv2d-weight-gradient-naive', weightSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(weightSizes(call)),
+      scratch: (call) => softwareWeightScratch(weightSizes(call), call),
+      passes: (call) => softwareWeightGradient(weightSizes(call), call),
+    },
+    naive: naive('conv2d-weight-gradient-naive', weightSizes),
+  },
   reference: ([x, dy], call) => {
     const dw = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachProduct(weightSizes(call), (i, j, k) => {

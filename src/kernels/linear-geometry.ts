@@ -51,3 +51,22 @@ export function forEachLinearProduct(
         for (let o = 0; o < n; o++) visit(x, column * n + o, (row * groups + g) * n + o);
       }
 }
+
+/** The same layer as a 1x1 convolution of 1x1 images. */
+export const asConvolution = ({ rows, groups, k, n }: LinearSizes): Geometry => ({
+  batch: rows,
+  height: 1,
+  width: 1,
+  outHeight: 1,
+  outWidth: 1,
+  groups,
+  kh: 1,
+  kw: 1,
+  ci: k,
+  co: n,
+  stride: 1,
+  top: 0,
+  left: 0,
+  xChannels: groups * k,
+  xGroup: k,
+});

@@ -2,6 +2,13 @@ import { type Case, f32, linearGrid, type Metas, need, op, trafficOf, type Varia
 import { type Meta, type Shape, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { columnSumOp } from './column-sum.js';
 import {
+  runsSoftware,
+  softwareProduct,
+  softwareWeightGradient,
+  softwareWeightScratch,
+} from './conv-software.js';
+import {
+  asConvolution,
   expectRows,
   forEachLinearProduct,
   type LinearAttributes,
@@ -35,6 +42,8 @@ const weightSizes = ({ inputs, attrs }: Given<WeightAttributes>): LinearSizes =>
   return sizes;
 };
 
+const quads = ({ k, n, holeLength }: LinearSizes): boolean => k % 4 === 0 && n % 4 === 0 && holeLength === 0;
+
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends LinearAttributes>(
   shader: ShaderName,
@@ -62,7 +71,20 @@ export const linearOp = op<LinearAttributes>({
     expectBias(inputs[2], groups * n);
     return [f32(rows, groups * n)];
   },
-  variants: { naive: naive('linear-naive', forwardSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(forwardSizes(call)),
+      passes: (call) => {
+        const bias = call.inputs[2] && { bias: 'bias' };
+        return softwareProduct('forward', asConvolution(forwardSizes(call)), call, {
+          source: 'x',
+          result: 'y',
+          ...bias,
+        });
+      },
+    },
+    naive: naive('linear-naive', forwardSizes),
+  },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => [
     wants(0) ? linearDataGradientOp.call([dy, w], attrs, [into(0)])[0] : undefined,
     wants(1)
@@ -95,7 +117,14 @@ export const linearDataGradientOp = op<LinearAttributes>({
     const { rows, groups, k, holeLength } = dataSizes({ inputs, attrs });
     return [f32(rows, groups * k + holeLength)];
   },
-  variants: { naive: naive('linear-data-gradient-naive', dataSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(dataSizes(call)),
+      passes: (call) =>
+        softwareProduct('data', asConvolution(dataSizes(call)), call, { source: 'dy', result: 'dx' }),
+    },
+    naive: naive('linear-data-gradient-naive', dataSizes),
+  },
   reference: ([dy, w], call) => {
     const dx = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachLinearProduct(dataSizes(call), (i, j, k) => {
@@ -117,7 +146,14 @@ export const linearWeightGradientOp = op<WeightAttributes>({
     const { groups, k, n } = weightSizes({ inputs, attrs });
     return [f32(groups, k, n)];
   },
-  variants: { naive: naive('linear-weight-gradient-naive', weightSizes) },
+  variants: {
+    software: {
+      valid: (call) => runsSoftware(call) && quads(weightSizes(call)),
+      scratch: (call) => softwareWeightScratch(asConvolution(weightSizes(call)), call),
+      passes: (call) => softwareWeightGradient(asConvolution(weightSizes(call)), call),
+    },
+    naive: naive('linear-weight-gradient-naive', weightSizes),
+  },
   reference: ([x, dy], call) => {
     const dw = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachLinearProduct(weightSizes(call), (i, j, k) => {

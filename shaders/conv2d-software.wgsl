@@ -1,0 +1,154 @@
+// Convolution for CPU adapters, forward and data gradient: a matrix product of pixels (rows) with weights, in registers.
+//
+// A workgroup is one subgroup. Its LANES lanes hold LANES rows of the source and LANES quads of columns of the weights; a tile is ROWS
+// rows by 4*LANES columns. Such an adapter pays some hundred instructions for a load and two for a broadcast, so every lane loads
+// something else and rows are handed round. Loop-carried variables cost a copy per iteration: 8 k at once, each sum touched once.
+//
+//   forward         row (u, v) = pixel of y;                 source x at (u*stride + i - top, ...);  k = (i, j, ci), columns co
+//   data gradient   row (u, v) = pixel (cy + stride*u, ...) of dx;  source dy at (q + u - i, ...);   k = (i, j, co), columns ci
+//
+// Pixels of dx with one (cy, cx) modulo the stride meet the same kernel taps kh = tap + stride*i, so each such class is a convolution
+// without holes, and no product with an inserted zero is computed.
+enable subgroups;
+#include "lib/conv"
+#if TEXTURE
+@group(0) @binding(1) var source: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
+fn sourceAt(i: u32) -> vec4f { return textureLoad(source, vec2u(i & 1023u, i >> 10u)); }
+fn weightAt(i: u32) -> vec4f { return textureLoad(w, vec2u(i & 1023u, i >> 10u)); }
+#else
+@group(0) @binding(1) var<storage, read> source: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+fn sourceAt(i: u32) -> vec4f { return source[i]; }
+fn weightAt(i: u32) -> vec4f { return w[i]; }
+#endif
+@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
+#if BIAS
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+#endif
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let p = params;
+  let ci4 = p.ci / 4u;
+  let co4 = p.co / 4u;
+#if DATA_GRADIENT
+  let classes = p.stride * p.stride;
+  let g = workgroup.z / classes;
+  let first = vec2u(workgroup.z % classes / p.stride, workgroup.z % p.stride); // (cy, cx)
+  let rows = (vec2u(p.height, p.width) + p.stride - 1u - first) / p.stride;
+  let tap = (first + vec2u(p.top, p.left)) % p.stride;
+  let taps = (vec2u(p.kh, p.kw) + p.stride - 1u - tap) / p.stride;
+  let tapStep = p.stride;
+  let origin = (first + vec2u(p.top, p.left)) / p.stride;
+  let scale = 1u;
+  let size = vec2u(p.outHeight, p.outWidth);
+  let depth = co4;
+  let sourceChannels = p.groups * co4;
+  let sourceFirst = g * co4;
+  let columns = ci4;
+  let resultSize = vec2u(p.height, p.width);
+  let resultStep = p.stride;
+  let resultChannels = p.xChannels / 4u;
+#else
+  let g = workgroup.z;
+  let first = vec2u();
+  let rows = vec2u(p.outHeight, p.outWidth);
+  let tap = vec2u();
+  let taps = vec2u(p.kh, p.kw);
+  let tapStep = 1u;
+  let origin = vec2u() - vec2u(p.top, p.left);
+  let scale = p.stride;
+  let size = vec2u(p.height, p.width);
+  let depth = ci4;
+  let sourceChannels = p.xChannels / 4u;
+  let sourceFirst = g * (p.xGroup / 4u);
+  let columns = co4;
+  let resultSize = rows;
+  let resultStep = 1u;
+  let resultChannels = p.groups * co4;
+#endif
+  let rowCount = p.batch * rows.x * rows.y;
+  let firstRow = workgroup.y * ROWS;
+  if (firstRow >= rowCount) { return; }
+  let column = workgroup.x * LANES + lane;
+  let columnRead = min(column, columns - 1u);
+  let weights = g * p.kh * p.kw * p.ci * co4;
+#unroll h HALVES
+  let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
+  let b$h = row$h / (rows.x * rows.y);
+  let at$h = vec2u(row$h / rows.y % rows.x, row$h % rows.y);
+#unroll l LANES
+  var s$h_$l = vec4f();
+#end
+#end
+  for (var i = 0u; i < taps.x; i++) {
+    for (var j = 0u; j < taps.y; j++) {
+#if DATA_GRADIENT
+      let shift = origin - vec2u(i, j);
+#else
+      let shift = origin + vec2u(i, j);
+#endif
+#unroll h HALVES
+      let from$h = at$h * scale + shift; // wraps below 0: then it is not below the size either
+      let inside$h = all(from$h < size);
+      let mask$h = select(0.0, 1.0, inside$h);
+      let base$h = select(0u, ((b$h * size.x + from$h.x) * size.y + from$h.y) * sourceChannels, inside$h) + sourceFirst;
+#end
+      let kernel = ((tap.x + tapStep * i) * p.kw + tap.y + tapStep * j) * p.ci;
+      for (var c = 0u; c < depth; c += 2u) {
+        let more = c + 1u < depth; // the last two quads may be one
+        let d = select(c, c + 1u, more);
+        let moreMask = select(0.0, 1.0, more);
+#if DATA_GRADIENT
+#unroll k 4
+        let p$k = weightAt(weights + (kernel + columnRead * 4u + $ku) * co4 + c);
+        let q$k = weightAt(weights + (kernel + columnRead * 4u + $ku) * co4 + d);
+#end
+#unroll k 4
+        let v0_$k = vec4f(p0[$k], p1[$k], p2[$k], p3[$k]);
+        let v1_$k = vec4f(q0[$k], q1[$k], q2[$k], q3[$k]);
+#end
+#else
+#unroll k 4
+        let v0_$k = weightAt(weights + (kernel + c * 4u + $ku) * co4 + columnRead);
+        let v1_$k = weightAt(weights + (kernel + d * 4u + $ku) * co4 + columnRead);
+#end
+#endif
+#unroll h HALVES
+        let x0_$h = sourceAt(base$h + c) * mask$h;
+        let x1_$h = sourceAt(base$h + d) * (mask$h * moreMask);
+#unroll l LANES
+        {
+          let x0 = subgroupBroadcast(x0_$h, $lu);
+          let x1 = subgroupBroadcast(x1_$h, $lu);
+          s$h_$l += x0.x * v0_0 + x0.y * v0_1 + x0.z * v0_2 + x0.w * v0_3
+                  + x1.x * v1_0 + x1.y * v1_1 + x1.z * v1_2 + x1.w * v1_3;
+        }
+#end
+#end
+      }
+    }
+  }
+#if BIAS
+  let offset = bias[g * columns + columnRead];
+#endif
+#unroll h HALVES
+  let pixel$h = (b$h * resultSize.x + first.x + at$h.x * resultStep) * resultSize.y + first.y + at$h.y * resultStep;
+#unroll l LANES
+  {
+    let i = subgroupBroadcast(pixel$h, $lu) * resultChannels + g * columns + column;
+    if (column < columns && firstRow + $hu * LANES + $lu < rowCount) {
+#if BIAS
+      s$h_$l += offset;
+#endif
+#if ACCUMULATE
+      result[i] += s$h_$l;
+#else
+      result[i] = s$h_$l;
+#endif
+    }
+  }
+#end
+#end
+}
