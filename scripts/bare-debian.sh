@@ -26,13 +26,20 @@ command -v debootstrap > /dev/null || { echo 'bare-debian: apt-get install deboo
 
 unmount() { for at in proc dev/shm dev; do mountpoint -q "$root/$at" && umount "$root/$at"; done; true; }
 finish() { unmount; [[ -n $keep ]] || rm -rf --one-file-system "$root"; }
+
+marker=$root/.clew-bare-debian # only a folder with it is used again or deleted; says `ready` when the Debian is complete
+if [[ ! -e $marker ]]; then
+  mkdir "$root" || { echo "bare-debian: $root is not one of mine: give another --dir" >&2; exit 2; }
+  touch "$marker"
+fi
 trap finish EXIT
 
-if [[ ! -e $root/etc/debian_version ]]; then
+if ! grep -q ready "$marker"; then
   # the mirror that this machine's apt uses, where it is a Debian with one; otherwise debootstrap's own default
   mirror=$(grep -hoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | head -1 || true)
   debootstrap --variant=minbase --include=ca-certificates,libstdc++6,libatomic1 bookworm "$root" ${mirror:+$mirror}
   chroot "$root" useradd --create-home --shell /bin/bash newcomer
+  echo ready > "$marker"
 fi
 
 if [[ -n $tarball ]]; then
