@@ -1,4 +1,5 @@
 import { type Shape, ShapeError } from '../engine/tensor.js';
+import type { Geometry } from './conv-geometry.js';
 
 export type LinearAttributes = {
   /** [start, length]: columns of x that are left out, for a head that must not see one LIB's features. */
