@@ -19,7 +19,7 @@ export interface RunOptions {
 
 const checkpoints = /^model_(best|last|\d+)\.safetensors$/;
 
-/** Whether a file of this name in a run's folder is ours, so that overwriting a run may remove it. */
+/** Whether a file in a run's folder is ours, or what a killed write of ours left: overwriting a run may remove it. */
 function isOurs(name: string): boolean {
   const whole = name.replace(/^\.(.*)\.tmp-\d+$/, '$1');
   return (
@@ -36,8 +36,8 @@ export class RunFiles {
   static async open({ savePath, name, resume, overwrite }: RunOptions): Promise<RunFiles> {
     const folder = join(savePath, name);
     const old = (await listFolder(folder)).filter(isOurs);
-    if (old.length > 0 && !resume) {
-      if (!overwrite)
+    if (!resume) {
+      if (old.some((file) => !file.startsWith('.')) && !overwrite)
         throw new UserError(
           `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${join(folder, 'model_last.safetensors')}`,
         );

@@ -62,7 +62,7 @@ for (const [code, cause] of refusals)
     test(`${code} at ${call} is one line that says what to do, and the old file stays`, async () => {
       const path = join(folder, 'file');
       await writeFileAtomic(path, bytes('old'));
-      disk[call] = () => Promise.reject(systemError(code));
+      Object.assign(disk, { [call]: () => Promise.reject(systemError(code)) });
       const error = await writeFileAtomic(path, bytes('new')).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(UserError);
       expect((error as UserError).message).toBe(`cannot write ${path}: ${cause} (${code})`);
