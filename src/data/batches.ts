@@ -8,6 +8,9 @@ import type { Augmentation } from './augment.js';
 import type { Decoder } from './decoder.js';
 import type { Sample, SampleList } from './samples.js';
 
+/** What batches need of a decoder. */
+export type ImageSource = Pick<Decoder, 'bad' | 'decode' | 'imageBytes'>;
+
 /** n images of side S. Every buffer is the receiver's own. */
 export interface Batch {
   /** From 0 within the epoch or evaluation. */
@@ -78,7 +81,7 @@ export function mixup(seed: number, epoch: number, step: number, n: number, alph
  */
 export async function* epochBatches(
   samples: SampleList,
-  decoder: Decoder,
+  decoder: ImageSource,
   options: EpochOptions,
 ): AsyncGenerator<TrainingBatch, void, undefined> {
   const { seed, epoch, bs, alpha, augmentation = 'none', firstStep = 0, ahead } = options;
@@ -109,7 +112,7 @@ export async function* epochBatches(
  */
 export async function* evaluationBatches(
   samples: SampleList,
-  decoder: Decoder,
+  decoder: ImageSource,
   { bs, firstStep = 0, ahead }: EvaluationOptions,
 ): AsyncGenerator<Batch, void, undefined> {
   const load = async (index: number): Promise<Loaded | undefined> => {
@@ -182,7 +185,7 @@ async function* prefetched<T>(
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
-function nothingReadable(samples: SampleList, { bad }: Decoder): UserError {
+function nothingReadable(samples: SampleList, { bad }: ImageSource): UserError {
   const file = range(0, samples.length)
     .map((i) => samples.at(i).file)
     .find((name) => bad.has(name));

@@ -81,6 +81,7 @@ export class Decoder {
     const { size, channelOrder } = this.options;
     const thread = new Worker(workerUrl(import.meta.url, './decode-worker.js'), {
       workerData: { size, channelOrder } satisfies LoadOptions,
+      execArgv: [], // Node flags are meant for the main thread; some (--input-type) refuse a script.
     });
     this.exits.push(new Promise((resolve) => thread.once('exit', resolve)));
     thread.on('message', (result: Decoded) => this.finish(thread, result));

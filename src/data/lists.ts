@@ -205,8 +205,7 @@ function contents(dir: string): string {
 
 function emptySplit(split: Omit<Split, 'realRepeats'>, lists: readonly string[]): UserError {
   const [first] = split.missing;
-  if (!first)
-    return new UserError(`${nameOf(split)} names no videos: ${lists.join(' and ')} hold none of it`);
+  if (!first) return new UserError(`${nameOf(split)} names no videos: ${lists.join(' and ')} are empty`);
   return new UserError(
     `${nameOf(split)} has no images: all ${split.missing.length} videos are missing, the first ${describe(first)}. ` +
       'If the folders are elsewhere, --data_root DIR is where relative paths start and --map_prefix OLD=NEW moves absolute ones',
