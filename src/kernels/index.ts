@@ -7,19 +7,29 @@ import {
 } from './automatic-weighted-loss.js';
 import { batchNormEvalOp, batchNormTrainOp } from './batch-norm.js';
 import { batchNormGradientOp } from './batch-norm-gradient.js';
+import { channelScaleOp, pixelDotOp } from './channel-scale.js';
 import { columnSumOp } from './column-sum.js';
 import { conv2dDataGradientOp, conv2dOp, conv2dWeightGradientOp } from './conv2d.js';
 import { copyOp } from './copy.js';
 import { depthwiseConv2dOp, depthwiseDataGradientOp, depthwiseWeightGradientOp } from './depthwise-conv2d.js';
+import { dropConnectOp } from './drop-connect.js';
+import { dropoutOp } from './dropout.js';
 import { expNegativeGradientOp, expNegativeOp } from './exp-negative.js';
 import { fillOp } from './fill.js';
+import { globalAveragePoolGradientOp, globalAveragePoolOp } from './global-average-pool.js';
 import { linearDataGradientOp, linearOp, linearWeightGradientOp } from './linear.js';
+import { maxPool2dGradientOp, maxPool2dOp } from './max-pool2d.js';
+import { normaliseAndMixOp } from './normalise-and-mix.js';
 import { adamOp, sgdOp } from './optimizers.js';
 import { recordLossesOp } from './record-losses.js';
 import { reluGradientOp, reluOp } from './relu.js';
+import { loadRowsOp, storeRowsOp } from './rows.js';
+import { sigmoidGradientOp, sigmoidOp } from './sigmoid.js';
+import { sinkhornGradientOp, sinkhornOp } from './sinkhorn.js';
 import { logSoftmaxGradientOp, logSoftmaxOp, softmaxGradientOp, softmaxOp } from './softmax.js';
 import { softmaxCrossEntropyGradientOp, softmaxCrossEntropyOp } from './softmax-cross-entropy.js';
 import { softmaxKlGradientOp, softmaxKlOp } from './softmax-kl.js';
+import { swishGradientOp, swishOp } from './swish.js';
 import { weightedSumGradientOp, weightedSumOp } from './weighted-sum.js';
 
 /** The registry: tests, `clew verify`, `clew bench kernels` and docs/OPS.md follow from it. */
@@ -54,10 +64,27 @@ export const operations: readonly Op[] = [
   automaticWeightedLossFactorsOp,
   weightedSumOp,
   weightedSumGradientOp,
+  sinkhornOp,
+  sinkhornGradientOp,
   recordLossesOp,
   adamOp,
   sgdOp,
   batchNormTrainOp,
   batchNormEvalOp,
   batchNormGradientOp,
+  maxPool2dOp,
+  maxPool2dGradientOp,
+  globalAveragePoolOp,
+  globalAveragePoolGradientOp,
+  channelScaleOp,
+  pixelDotOp,
+  dropoutOp,
+  dropConnectOp,
+  normaliseAndMixOp,
+  storeRowsOp,
+  loadRowsOp,
+  swishOp,
+  swishGradientOp,
+  sigmoidOp,
+  sigmoidGradientOp,
 ];
