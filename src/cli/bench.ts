@@ -18,13 +18,13 @@ export async function run(config: ConfigOf<'bench'>, call: Call): Promise<number
       );
     const selected = selectKernels(operations, runtime, filterOf(config));
     if (selected.length === 0) throw new UsageError(nothingSelected(config));
-    const before = await measureLimits(device.device);
+    const before = await measureLimits(device.device, runtime.capabilities.software);
     const timings: KernelTiming[] = [];
     for (const { op, sample, variant } of selected) {
       if (!config.json) process.stderr.write(`${op.name} ${sample.name} ${variant} ...\n`);
       timings.push(await timeKernel(runtime, op, sample, variant));
     }
-    const after = await measureLimits(device.device);
+    const after = await measureLimits(device.device, runtime.capabilities.software);
     const limits = {
       fmaGflops: Math.max(before.fmaGflops, after.fmaGflops),
       copyGBps: Math.max(before.copyGBps, after.copyGBps),

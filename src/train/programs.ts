@@ -2,7 +2,7 @@ import { backward } from '../engine/autograd.js';
 import type { ProgramSource } from '../engine/runtime.js';
 import { Graph, type Tensor } from '../engine/tensor.js';
 import { normaliseAndMix } from '../kernels/normalise-and-mix.js';
-import { adam, sgd } from '../kernels/optimizers.js';
+import { adam, ranges, sgd } from '../kernels/optimizers.js';
 import { recordLosses } from '../kernels/record-losses.js';
 import { loadRows, storeRows } from '../kernels/rows.js';
 import { featureSize, type Heads, heads, libBank, type NetConfig } from '../model/lib-net.js';
@@ -194,7 +194,7 @@ export const momentBuffers = (home: Home): readonly [string, string] => [
   `${home}_moment2`,
 ];
 
-/** Appends the update of one flat buffer. */
+/** Appends the update of one flat buffer, in pieces that any adapter can bind. */
 export function applyOptimizer(
   graph: Graph,
   table: ParameterTable,
@@ -203,17 +203,19 @@ export function applyOptimizer(
   flag: Tensor,
   config: OptimizerConfig,
 ): void {
-  const flat = (name: string): Tensor => graph.buffer(name, [table.length(home)]);
   const [first, second] = momentBuffers(home);
   const hyper = graph.buffer('hyper', [4], 'f32', hyperAt);
   const { weightDecay, momentum, nesterov } = config;
-  const group = { parameters: flat(home), gradients: flat(GRADIENTS[home]!) };
-  if (config.kind === 'adam')
-    adam({ ...group, m: flat(first), v: flat(second) }, hyper, flag, {
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      weightDecay,
-    });
-  else sgd({ ...group, momentum: flat(first) }, hyper, flag, { momentum, nesterov, weightDecay });
+  for (const { offset, length } of ranges(table.length(home))) {
+    const flat = (name: string): Tensor => graph.buffer(name, [length], 'f32', offset);
+    const group = { parameters: flat(home), gradients: flat(GRADIENTS[home]!) };
+    if (config.kind === 'adam')
+      adam({ ...group, m: flat(first), v: flat(second) }, hyper, flag, {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weightDecay,
+      });
+    else sgd({ ...group, momentum: flat(first) }, hyper, flag, { momentum, nesterov, weightDecay });
+  }
 }

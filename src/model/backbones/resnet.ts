@@ -32,7 +32,7 @@ export function resnet(images: Tensor, scope: Scope, name: ResNetName): Tensor {
   const { blocks, block } = VARIANTS[name];
   const stem = conv(images, scope.at('conv1'), { channels: 64, kernel: 7, stride: 2, shared: true });
   let x = norm(stem, scope.at('bn1'), { activation: 'relu' });
-  x = maxPool2d(x, { kernel: 3, stride: 2, pad: [1, 1, 1, 1] });
+  x = maxPool2d(x, { kernel: 3, stride: 2, pad: 1 });
   blocks.forEach((count, stage) => {
     for (let j = 0; j < count; j++) {
       const stride = stage > 0 && j === 0 ? 2 : 1;
