@@ -1,7 +1,8 @@
-// dx = the sum of dy over the windows that chose this pixel. REACH: windows that can cover a pixel in one direction.
+// dx = the sum of dy over the windows that chose a pixel. A thread serves one column of V in a block of STRIDE x STRIDE pixels: the
+// windows that start in this block or in one of the REACH - 1 before it are all that cover its pixels, so each is read once.
 #include "lib/vector"
 
-struct Params { height: u32, width: u32, out_height: u32, out_width: u32, columns: u32, stride: u32, pad: u32 }
+struct Params { height: u32, width: u32, out_height: u32, out_width: u32, columns: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> place: array<U>;
 @group(0) @binding(2) var<storage, read> dy: array<V>;
@@ -11,27 +12,42 @@ struct Params { height: u32, width: u32, out_height: u32, out_width: u32, column
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let thread = workgroup.x * 256u + lane;
   let column = thread % params.columns;
-  let w = thread / params.columns;
-  let h = workgroup.y;
-  if (w >= params.width) { return; }
-  var sum = V(0.0);
+  let block = thread / params.columns;
+#unroll a STRIDE
+#unroll b STRIDE
+  var sum$a$b = V(0.0);
+#end
+#end
 #unroll i REACH
-  {
-    let oy = (h + params.pad) / params.stride - $iu; // before the first window it wraps to a huge row
-    let ty = h + params.pad - oy * params.stride;
-    if (oy < params.out_height && ty < KERNEL) {
 #unroll j REACH
-      {
-        let ox = (w + params.pad) / params.stride - $ju;
-        let tx = w + params.pad - ox * params.stride;
-        if (ox < params.out_width && tx < KERNEL) {
-          let at = ((workgroup.z * params.out_height + oy) * params.out_width + ox) * params.columns + column;
-          sum += select(V(0.0), dy[at], place[at] == U(ty * KERNEL + tx));
-        }
+  {
+    let oy = workgroup.y - $iu; // before the first window it wraps to a huge number
+    let ox = block - $ju;
+    if (oy < params.out_height && ox < params.out_width) {
+      let at = ((workgroup.z * params.out_height + oy) * params.out_width + ox) * params.columns + column;
+      let chosen = place[at];
+      let gradient = dy[at];
+#unroll a STRIDE
+#unroll b STRIDE
+      if ($iu * STRIDE + $au < KERNEL && $ju * STRIDE + $bu < KERNEL) {
+        let tap = ($iu * STRIDE + $au) * KERNEL + $ju * STRIDE + $bu;
+        sum$a$b += select(V(0.0), gradient, chosen == U(tap));
       }
+#end
 #end
     }
   }
 #end
-  dx[((workgroup.z * params.height + h) * params.width + w) * params.columns + column] = sum;
+#end
+#unroll a STRIDE
+#unroll b STRIDE
+  {
+    let h = workgroup.y * STRIDE + $au - params.pad;
+    let w = block * STRIDE + $bu - params.pad;
+    if (h < params.height && w < params.width) {
+      dx[((workgroup.z * params.height + h) * params.width + w) * params.columns + column] = sum$a$b;
+    }
+  }
+#end
+#end
 }

@@ -72,13 +72,15 @@ export const maxPool2dGradientOp = op<GradientAttributes>({
       passes: ({ inputs, outputs, attrs }) => {
         const [y, x] = [need(inputs, 1).shape, need(outputs, 0).shape];
         const { constants, params } = geometry(x, y, attrs);
-        const reach = Math.ceil(attrs.kernel / attrs.stride);
+        const { stride: _, ...rest } = params;
+        const { kernel, stride, pad } = attrs;
+        const blocks = (side: number): number => Math.ceil((side + pad) / stride);
         return [
           {
             shader: 'max-pool2d-gradient',
-            constants: { ...constants, REACH: reach },
-            params,
-            grid: pixelGrid(x, params.columns),
+            constants: { ...constants, STRIDE: stride, REACH: Math.ceil(kernel / stride) },
+            params: rest,
+            grid: pixelGrid([x[0]!, blocks(x[1]!), blocks(x[2]!)], params.columns),
           },
         ];
       },
