@@ -75,7 +75,7 @@ export async function timeKernel(
     (input, i) => input && graph.buffer(`in${i}`, input.shape, input.dtype ?? 'f32'),
   );
   const outputs = graph.call(op, inputs as (Tensor | undefined)[], sample.attrs);
-  const choose = (other: Op): string | undefined => (other === op ? variant : undefined);
+  const choose = (_: string, other: Op): string | undefined => (other === op ? variant : undefined);
   const [program] = await runtime.compile([{ name: op.name, graph, retain: outputs }], { choose });
   sample.inputs.forEach((input, i) => {
     if (input) runtime.write(`in${i}`, inputValues(input.dtype ?? 'f32', fillInput(input, `bench ${i}`)));

@@ -197,6 +197,7 @@ export const flagsOf = {
     ...keys(groups.Losses),
     ...keys(groups.Data),
     ...keys(groups.Device),
+    'json',
   ],
   plan: [
     ...keys(groups.Model),

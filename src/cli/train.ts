@@ -1,5 +1,234 @@
-import { UserError } from '../errors.js';
+import { join } from 'node:path';
+import { epochPlan } from '../data/batches.js';
+import type { Decoder } from '../data/decoder.js';
+import { evaluationSamples, trainingSamples } from '../data/lists.js';
+import type { SampleList } from '../data/samples.js';
+import { messageOf } from '../errors.js';
+import { EventWriter, removeEvents } from '../io/tensorboard.js';
+import { initialise } from '../model/state-dict.js';
+import { Checkpoint } from '../train/checkpoint.js';
+import { EpochLog } from '../train/epoch-log.js';
+import { RunFiles } from '../train/run-files.js';
+import type { Session } from '../train/session.js';
+import { loadPretrained, loadWeights, restoreRun } from '../train/snapshot.js';
+import { initialState, type RunState } from '../train/state.js';
+import { Trainer, type TrainerHooks } from '../train/trainer.js';
+import type { Call, TrainConfig } from './config.js';
+import { memoryBudget, openDataset, openDecoder, refuseOneClass } from './datasets.js';
+import {
+  type About,
+  aboutOf,
+  adopt,
+  type Detector,
+  IDENTITY,
+  openDetector,
+  withCheckpoint,
+} from './detector.js';
+import { version } from './program.js';
+import { programConfig } from './program-config.js';
+import { duration, ProgressDisplay } from './progress.js';
+import { resultsTable, type TestResult } from './results.js';
+import { testSplit } from './scoring.js';
+import { type Interruption, interruptedExitCode, watchInterrupt } from './signals.js';
 
-export async function run(): Promise<number> {
-  throw new UserError('clew train: not built yet');
+/** The w_k start from this rate in every epoch; it is never halved (METHOD 4). */
+const TASK_LR = 1e-3;
+
+/** `clew train`: a run from its lists to the test of its best epoch. */
+export async function run(asked: TrainConfig, call: Call): Promise<number> {
+  const path = asked.resume_model;
+  const resumed = path === undefined ? undefined : await Checkpoint.open(path);
+  try {
+    const about = resumed && aboutOf(resumed);
+    // A resumed run goes on in its own folder unless another is named.
+    const place = (['name', 'save_path'] as const).filter((flag) => !call.given.has(flag));
+    const config = about ? adopt(asked, call.given, path!, about.flags, [...IDENTITY, ...place]) : asked;
+    return await new Run(config, call, resumed, about).go();
+  } finally {
+    await resumed?.close();
+  }
+}
+
+interface Data {
+  readonly training: SampleList;
+  readonly selecting: SampleList;
+  readonly test: SampleList;
+  readonly decoder: Decoder;
+}
+
+class Run {
+  private readonly display = new ProgressDisplay();
+  private files!: RunFiles;
+
+  constructor(
+    private readonly config: TrainConfig,
+    private readonly call: Call,
+    private readonly resumed: Checkpoint | undefined,
+    private readonly about: About | undefined,
+  ) {}
+
+  async go(): Promise<number> {
+    const { save_path: savePath, name, overwrite } = this.config;
+    const start = performance.now();
+    this.files = await RunFiles.open({ savePath, name, resume: this.about !== undefined, overwrite });
+    let data: Data | undefined;
+    let detector: Detector | undefined;
+    try {
+      for (const warning of this.call.warnings) await this.files.log(`note: ${warning}`);
+      data = await this.openData();
+      detector = await this.openDetector(data);
+      return await this.train(data, detector, start);
+    } catch (error) {
+      await this.files.log(`stopped: ${messageOf(error)}`).catch(() => {}); // the disk may be what failed
+      throw error;
+    } finally {
+      this.display.stop();
+      await data?.decoder.close();
+      await detector?.runtime.close();
+    }
+  }
+
+  private async openData(): Promise<Data> {
+    const { config } = this;
+    const name = config.dataset[0]!;
+    const notify = (line: string): Promise<void> => this.tell(line);
+    const split = await openDataset(name, config, notify);
+    const training = trainingSamples(split('train')!);
+    const validation = config.select === 'val' ? split('val') : undefined;
+    if (config.select === 'val' && !validation)
+      await this.tell(`${name} has no val list: the test split picks the best epoch`);
+    const test = evaluationSamples(split('test')!);
+    const selecting = validation ? evaluationSamples(validation) : test;
+    refuseOneClass(selecting);
+    await this.tell(
+      `${name}: ${training.length} training images, ${selecting.length} to pick the best epoch, ${test.length} to test`,
+    );
+    return { training, selecting, test, decoder: openDecoder(config, notify) };
+  }
+
+  private async openDetector({ training, selecting, test }: Data): Promise<Detector> {
+    const { config, about } = this;
+    const { tail, dropped, steps } = epochPlan(training.length, config.bs);
+    if (dropped)
+      await this.tell('the last batch of an epoch would be one image, which has no variance: it is left out');
+    const hasWhole = steps > (tail > 0 ? 1 : 0);
+    const largest = Math.max(selecting.length, test.length);
+    const detector = await openDetector(
+      config.adapter,
+      programConfig(config),
+      ({ runtime }) => ({
+        batches: [...(hasWhole ? [config.bs] : []), ...(tail > 0 ? [tail] : [])],
+        ...(config.micro_bs === undefined ? {} : { slice: config.micro_bs }),
+        evaluationBatch: Math.min(config.test_bs, largest),
+        samples: Math.max(training.length, largest),
+        budget: memoryBudget(runtime.capabilities.software),
+      }),
+      about ? { variants: about.variants } : {},
+    );
+    await this.tell(`adapter: ${detector.name}`);
+    return detector;
+  }
+
+  /** Weights and state to start from: of the run that goes on, of a foreign file, pretrained, or drawn. */
+  private async begin(session: Session): Promise<{ state: RunState; log: EpochLog }> {
+    const { config, resumed, about } = this;
+    if (resumed && about) {
+      const restored = await restoreRun(resumed, session);
+      await this.files.dropEpochsFrom(restored.state.epoch);
+      await this.tell(`going on at epoch ${restored.state.epoch}, step ${restored.state.step}`);
+      return restored;
+    }
+    await initialise(session.runtime, session.table, config.seed);
+    if (resumed) await loadWeights(resumed, session);
+    else if (config.pretrained !== undefined) await loadPretrained(config.pretrained, session);
+    return { state: initialState(config.lr), log: new EpochLog() };
+  }
+
+  private async train(data: Data, detector: Detector, start: number): Promise<number> {
+    const { config, files } = this;
+    const { session, name: adapter, variants } = detector;
+    const about: About = { version: version(), adapter, flags: config, variants };
+    await files.writeConfig(about);
+    const { state, log } = await this.begin(session);
+    const eventFolder = join('runs', config.name);
+    if (config.overwrite) await removeEvents(eventFolder);
+    const events = new EventWriter(eventFolder, this.about ? { resumeAt: state.epoch } : {});
+    const watch = this.watch();
+    try {
+      const options = this.trainerOptions(about);
+      const trainer = new Trainer(session, data, files, events, options, this.hooks(data, watch), state, log);
+      if (!(await trainer.run())) return await this.interrupted();
+      const results = await this.test(data, session, trainer);
+      this.display.stop();
+      process.stdout.write(`\n${resultsTable(results)}\n\n`);
+      await this.tell(
+        `wrote ${files.folder} and ${eventFolder} in ${duration((performance.now() - start) / 1000)}`,
+      );
+      return 0;
+    } finally {
+      watch.dispose();
+      await events.close();
+    }
+  }
+
+  private trainerOptions(about: About) {
+    const { epoch, bs, test_bs, seed, mixup, alpha, save_every, save_model } = this.config;
+    return {
+      epochs: epoch,
+      bs,
+      testBs: test_bs,
+      seed,
+      alpha: mixup ? alpha : undefined,
+      saveEvery: save_every,
+      saveModel: save_model,
+      taskLr: TASK_LR,
+      about: { ...about },
+    };
+  }
+
+  private hooks({ training, selecting }: Data, watch: Interruption): TrainerHooks {
+    const { epoch: epochs } = this.config;
+    const totalImages = epochs * (training.length + selecting.length);
+    return {
+      progress: (at) => this.display.update({ ...at, epochs, totalImages, losses: { ...at.losses } }),
+      log: (line) => this.tell(line),
+      interrupted: () => watch.requested,
+    };
+  }
+
+  private watch(): Interruption {
+    const saves = this.config.save_model;
+    return watchInterrupt(() => this.display.log(saves ? 'saving (Ctrl-C again kills) ...' : 'stopping ...'));
+  }
+
+  private async interrupted(): Promise<number> {
+    const { config, files } = this;
+    const goOn = `go on with: clew train --resume_model ${files.checkpoint('last')} --epoch ${config.epoch}`;
+    await this.tell(
+      config.save_model ? `interrupted; ${goOn}` : 'interrupted; nothing was saved (--save_model False)',
+    );
+    return interruptedExitCode;
+  }
+
+  /** METHOD 4: after the last epoch model_best is loaded and tested. */
+  private async test(data: Data, session: Session, trainer: Trainer): Promise<TestResult[]> {
+    const { config, files } = this;
+    if (config.save_model)
+      await withCheckpoint(files.checkpoint('best'), (best) => loadWeights(best, session));
+    else trainer.restoreBest();
+    const { results } = await testSplit(session, config.dataset[0]!, data.test, data.decoder, config.test_bs);
+    for (const { name, metrics } of results) {
+      const { auc, accuracy, video } = metrics;
+      await files.log(
+        `test ${name}: AUC ${auc?.toFixed(4) ?? '-'}  accuracy ${accuracy.toFixed(2)} %  video AUC ${video.auc?.toFixed(4) ?? '-'}`,
+      );
+    }
+    return results;
+  }
+
+  /** A line for the user and for train.log. */
+  private async tell(line: string): Promise<void> {
+    this.display.log(line);
+    await this.files.log(line);
+  }
 }

@@ -1,6 +1,6 @@
 import { backward } from './autograd.js';
 import type { Case, CaseInput, Op } from './op.js';
-import { isValid } from './plan.js';
+import { type Chooser, isValid } from './plan.js';
 import type { Program, Runtime, Step } from './runtime.js';
 import { type DType, Graph, type Meta, type NumberArray, sizeOf, type Tensor } from './tensor.js';
 
@@ -55,7 +55,7 @@ export async function checkForward(
   );
   const into = metas.map((meta, k) => ({ tensor: bench.tensor(meta, start[k]!), accumulate: adds[k]! }));
   bench.graph.call(op, inputs, sample.attrs, into);
-  await bench.run((other) => (other === op ? variant : undefined));
+  await bench.run((_, other) => (other === op ? variant : undefined));
   const expected = op.reference(values, { inputs: inputs, outputs: metas, attrs: sample.attrs });
   const places = [
     ...into.map(({ tensor }) => tensor),
@@ -233,7 +233,7 @@ class Bench {
     return tensor;
   }
 
-  async run(choose?: (op: Op) => string | undefined): Promise<void> {
+  async run(choose?: Chooser): Promise<void> {
     const [program] = await this.runtime.compile(
       [{ name: 'check', graph: this.graph }],
       choose ? { choose } : {},

@@ -26,8 +26,12 @@ export interface PlannedCall {
   readonly names: ReadonlyMap<string, Tensor | Scratch>;
 }
 
-/** Picks a variant's name for a call; undefined leaves it to the default. */
-export type Chooser = (op: Op, call: Call) => string | undefined;
+/** Picks a variant's name for a call, by its key; undefined leaves it to the default. */
+export type Chooser = (key: string, op: Op) => string | undefined;
+
+/** Names a call by what decides how it is computed: operation, shapes and attributes. */
+export const callKey = (op: Op, { inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>): string =>
+  `${op.name} ${inputs.map((input) => (input ? input.shape.join('x') : '-')).join(' ')} ${JSON.stringify(attrs)}`;
 
 export interface PlanOptions {
   readonly choose?: Chooser;
@@ -81,7 +85,7 @@ function planCall(node: Node, capabilities: Capabilities, choose?: Chooser): Pla
 
 /** The chosen variant if it is valid here, else the first valid one in the order of the specification. */
 export function chooseVariant(op: Op, call: Call, choose?: Chooser): string {
-  const chosen = choose?.(op, call);
+  const chosen = choose?.(callKey(op, call), op);
   if (chosen !== undefined && op.variants[chosen] && isValid(op.variants[chosen], call)) return chosen;
   const found = Object.entries(op.variants).find(([, variant]) => isValid(variant, call));
   if (!found) throw new Error(`${op.name}: no variant runs these shapes on this adapter`);

@@ -1,5 +1,5 @@
 import { memoryOf, misfit } from '../engine/memory.js';
-import type { Chooser } from '../engine/plan.js';
+import { type Chooser, callKey } from '../engine/plan.js';
 import type { Program, ProgramSource, Runtime, Step } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
 import { ParameterTable } from '../model/parameters.js';
@@ -66,6 +66,7 @@ export class Session {
   private readonly training = new Map<number, Step[]>();
   private readonly evaluationHeads = new Map<number, Program>();
   private evaluationSlice!: { readonly size: number; readonly program: Program };
+  private programs: readonly Program[] = [];
   private pending: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -104,6 +105,7 @@ export class Session {
       ...(this.choose ? { choose: this.choose } : {}),
       ...(progress ? { progress } : {}),
     });
+    this.programs = programs;
     this.evaluationSlice = { size: slice, program: programs.at(-2)! };
     this.evaluationHeads.set(sizes.evaluationBatch, programs.at(-1)!);
     const byName = new Map(sources.map(({ name }, i) => [name, programs[i]!]));
@@ -177,6 +179,14 @@ export class Session {
     clock[CLOCK.scoreRow] = scoreRow;
     runtime.write('hyper', hyper);
     runtime.write('clock', clock);
+  }
+
+  /** Which variant computes each call where there is a choice: part of a checkpoint, so that a resumed run computes alike. */
+  variants(): Record<string, string> {
+    const chosen: Record<string, string> = {};
+    for (const { node, variant } of this.programs.flatMap(({ plan }) => plan.calls))
+      if (Object.keys(node.op.variants).length > 1) chosen[callKey(node.op, node)] = variant;
+    return chosen;
   }
 
   /** Clears the optimizer's moments: before every epoch they are made anew (METHOD 4). */

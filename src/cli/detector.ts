@@ -1,0 +1,118 @@
+import type { Chooser } from '../engine/plan.js';
+import { UsageError } from '../errors.js';
+import { type OpenRuntime, openRuntime } from '../platform/node/runtime.js';
+import { Checkpoint } from '../train/checkpoint.js';
+import type { ProgramConfig } from '../train/programs.js';
+import { Session, type SessionSizes } from '../train/session.js';
+import type { Config } from './config.js';
+import type { FlagName } from './flags.js';
+
+/** What a checkpoint of ours tells of the run that wrote it. */
+export interface About {
+  readonly version: string;
+  readonly adapter: string;
+  readonly flags: Partial<Config>;
+  /** Variant that computed each call: a resumed run computes with the same. */
+  readonly variants: Readonly<Record<string, string>>;
+}
+
+/** Flags that make a network what it is: a checkpoint fixes them. */
+export const ARCHITECTURE = [
+  'model',
+  'num_LIBs',
+  'size',
+  'channel_order',
+] as const satisfies readonly FlagName[];
+
+/** Flags that decide what a run computes: a resumed run keeps them, or it would not end where the uncut one does. */
+export const IDENTITY = [
+  ...ARCHITECTURE,
+  'lil_loss',
+  'gil_loss',
+  'temperature',
+  'mi_calculator',
+  'balance_loss_method',
+  'scales',
+  'bs',
+  'micro_bs',
+  'lr',
+  'weight_decay',
+  'optimizer',
+  'momentum',
+  'nesterov',
+  'mixup',
+  'alpha',
+  'select',
+  'seed',
+  'dataset',
+  'test_bs',
+] as const satisfies readonly FlagName[];
+
+export function aboutOf(checkpoint: Checkpoint): About | undefined {
+  const side = checkpoint.side as Partial<About> | undefined;
+  return side?.flags && side.variants ? (side as About) : undefined;
+}
+
+/**
+ * The flags of a command with those of a checkpoint in their place.
+ * @throws UsageError when one stands on the command line with another value
+ */
+export function adopt<C extends Partial<Config>>(
+  config: C,
+  given: ReadonlySet<FlagName>,
+  path: string,
+  flags: Partial<Config>,
+  names: readonly (FlagName & keyof Config)[],
+): C {
+  const adopted: Record<string, unknown> = { ...config };
+  for (const name of names) {
+    if (!(name in config) || !(name in flags)) continue;
+    const [here, there] = [JSON.stringify(config[name as keyof C]), JSON.stringify(flags[name])];
+    if (given.has(name) && here !== there)
+      throw new UsageError(
+        `--${name} ${here}: ${path} was made with ${there}; leave the flag out, or start a new run`,
+      );
+    adopted[name] = flags[name];
+  }
+  return adopted as C;
+}
+
+export interface Detector extends OpenRuntime {
+  readonly session: Session;
+  readonly variants: Readonly<Record<string, string>>;
+}
+
+/** Opens an adapter and compiles a network on it. `variants`: how the run that is resumed computed. */
+export async function openDetector(
+  adapter: string | undefined,
+  program: ProgramConfig,
+  sizes: (opened: OpenRuntime) => SessionSizes,
+  options: {
+    variants?: Readonly<Record<string, string>>;
+    progress?: (done: number, total: number) => void;
+  } = {},
+): Promise<Detector> {
+  const opened = await openRuntime(adapter);
+  try {
+    const { variants = {} } = options;
+    const choose: Chooser = (key) => variants[key];
+    const session = await Session.create(opened.runtime, program, sizes(opened), { ...options, choose });
+    return { ...opened, session, variants: session.variants() };
+  } catch (error) {
+    await opened.runtime.close();
+    throw error;
+  }
+}
+
+/** Opens a checkpoint, uses it, closes it. */
+export async function withCheckpoint<T>(
+  path: string,
+  use: (checkpoint: Checkpoint) => Promise<T>,
+): Promise<T> {
+  const checkpoint = await Checkpoint.open(path);
+  try {
+    return await use(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
+}
