@@ -44,6 +44,7 @@ export class Decoder {
   private readonly exits: Promise<unknown>[] = [];
   private readonly threads: Worker[];
   private failure: Error | undefined;
+  private closing = false;
 
   constructor(private readonly options: DecoderOptions) {
     const count = Math.max(1, Math.min(options.workers, availableParallelism()));
@@ -70,6 +71,7 @@ export class Decoder {
   /** Drops what is queued, lets the threads finish what they hold, and waits for their end. */
   async close(): Promise<void> {
     this.fail(new Error('the decoder is closed'));
+    this.closing = true;
     for (const thread of this.threads) {
       thread.ref();
       thread.postMessage('close');
@@ -92,7 +94,7 @@ export class Decoder {
 
   private park(thread: Worker): void {
     this.idle.push(thread);
-    thread.unref();
+    if (!this.closing) thread.unref();
   }
 
   private next(thread: Worker): void {

@@ -70,14 +70,19 @@ describe('decoder', () => {
   it('does not keep the process alive, closed or not', async () => {
     const file = write(join(temporaryFolder(), 'x.png'), await plainPng(9));
     const module = new URL('../../dist/src/data/decoder.js', import.meta.url);
-    const script = `
+    const open = `
       const { Decoder } = await import(${JSON.stringify(module.href)});
       const pool = new Decoder({ size: 2, channelOrder: 'bgr', workers: 2 });
-      const { bytes } = await pool.decode(${JSON.stringify(file)});
-      console.log(...bytes);`;
-    const run = (code: string) =>
-      promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 60_000 });
-    expect((await run(script)).stdout).toBe('9 7 9 9 7 9 9 7 9 9 7 9\n');
-    expect((await run(`${script} await pool.close(); console.log('closed');`)).stdout).toMatch(/closed\n$/);
+      const picture = pool.decode(${JSON.stringify(file)});`;
+    const print = 'console.log(...(await picture).bytes);';
+    const run = async (code: string) =>
+      (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 60_000 }))
+        .stdout;
+    const output = '9 7 9 9 7 9 9 7 9 9 7 9\n';
+    expect(await run(`${open} ${print}`)).toBe(output);
+    expect(await run(`${open} ${print} await pool.close(); console.log('closed');`)).toBe(
+      `${output}closed\n`,
+    );
+    expect(await run(`${open} await pool.close(); ${print}`)).toBe(output);
   });
 });
