@@ -20,6 +20,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       partial += transport(cost, u, past(done, 1u, j)) * cost;
     }
   }
-  let sum = sumLanes(partial, lane, params.lanes);
+  let sum = sumLanes(array(partial), lane, params.lanes)[0];
   if (row < params.points && lane % params.lanes == 0u) { rowCosts[row] = sum; }
 }

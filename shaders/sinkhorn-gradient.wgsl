@@ -27,10 +27,7 @@ fn back(kind: u32, done: u32, task: u32, lane: u32) {
   let own = select(task, task - points, column);
   let mine = task < 2u * points;
   let after = done + select(0u, 1u, kind == OF_V);
-  var moved = 0.0;
-#unroll d DIMENSIONS
-  var slope$d = 0.0;
-#end
+  var sums: array<f32, VALUES>; // what du or dv moves by, then the slope along each dimension
   if (mine) {
     for (var other = lane % params.lanes; other < points; other += params.lanes) {
       let i = select(own, other, column);
@@ -39,34 +36,31 @@ fn back(kind: u32, done: u32, task: u32, lane: u32) {
       var g = transport(cost, past(after, 0u, i), past(done, 1u, j));
       if (kind == COST) {
         g *= dcost[0];
-        moved += g * (cost * params.sharpness);
+        sums[0] += g * (cost * params.sharpness);
         g -= g * (cost * params.sharpness);
       } else {
         if (kind == OF_V) { g *= adjoints[points + j] / past(done + 1u, 3u, j); }
         else { g *= adjoints[i] / past(done + 1u, 2u, i); }
-        moved += g;
+        sums[0] += g;
       }
 #unroll d DIMENSIONS
-      slope$d += 2.0 * g * (x[i * DIMENSIONS + $du] - y[j * DIMENSIONS + $du]);
+      sums[$du + 1u] += 2.0 * g * (x[i * DIMENSIONS + $du] - y[j * DIMENSIONS + $du]);
 #end
     }
   }
-  moved = sumLanes(moved, lane, params.lanes);
-#unroll d DIMENSIONS
-  slope$d = sumLanes(slope$d, lane, params.lanes);
-#end
+  sums = sumLanes(sums, lane, params.lanes);
   if (!mine || lane % params.lanes != 0u) { return; }
-  if (kind == COST) { adjoints[task] = moved; }
+  if (kind == COST) { adjoints[task] = sums[0]; }
   if (kind == OF_V && !column) {
     // Nothing has happened to du since the cost, or else the u after this one's has been gone through.
     let keeps = select(1.0, FLOOR / past(done + 2u, 2u, own), done + 1u < count[0]);
-    adjoints[task] = adjoints[task] * keeps - moved;
+    adjoints[task] = adjoints[task] * keeps - sums[0];
   }
-  if (kind == OF_U && column) { adjoints[task] = adjoints[task] * (FLOOR / past(done + 1u, 3u, own)) - moved; }
+  if (kind == OF_U && column) { adjoints[task] = adjoints[task] * (FLOOR / past(done + 1u, 3u, own)) - sums[0]; }
 #unroll d DIMENSIONS
   { let at = own * DIMENSIONS + $du;
-    if (column) { dy[at] = select(dy[at], 0.0, kind == COST) - slope$d; }
-    else { dx[at] = select(dx[at], 0.0, kind == COST) + slope$d; } }
+    if (column) { dy[at] = select(dy[at], 0.0, kind == COST) - sums[$du + 1u]; }
+    else { dx[at] = select(dx[at], 0.0, kind == COST) + sums[$du + 1u]; } }
 #end
 }
 

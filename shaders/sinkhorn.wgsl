@@ -26,7 +26,7 @@ fn halfStep(k: u32, ofV: bool, row: u32, lane: u32) {
       else { partial += transport(pairCost(row, other), own, past(k, 1u, other)); }
     }
   }
-  let sum = sumLanes(partial, lane, lanes) + FLOOR;
+  let sum = sumLanes(array(partial), lane, lanes)[0] + FLOOR;
   if (row < params.points && lane % lanes == 0u) {
     let r = select(0u, 1u, ofV);
     let at = (4u * k + r) * params.points + row;

@@ -21,16 +21,20 @@ fn past(done: u32, r: u32, i: u32) -> f32 {
 // exp(M_ij). The order of the sum is the reference's: -C and u nearly cancel, and every bit lost there counts 1 / epsilon times.
 fn transport(cost: f32, u: f32, v: f32) -> f32 { return exp(((u - cost) + v) * params.sharpness); }
 
-// Sums over `lanes` neighbouring threads (a power of two); valid on the first of them.
-var<workgroup> laneSums: array<f32, 256>;
-fn sumLanes(value: f32, lane: u32, lanes: u32) -> f32 {
-  laneSums[lane] = value;
+// Sums of VALUES values over `lanes` neighbouring threads (a power of two); valid on the first of them.
+var<workgroup> laneSums: array<array<f32, VALUES>, 256>;
+fn sumLanes(values: array<f32, VALUES>, lane: u32, lanes: u32) -> array<f32, VALUES> {
+  laneSums[lane] = values;
   workgroupBarrier();
   for (var width = lanes / 2u; width > 0u; width >>= 1u) {
-    if (lane % lanes < width) { laneSums[lane] += laneSums[lane + width]; }
+    if (lane % lanes < width) {
+#unroll n VALUES
+      laneSums[lane][$nu] += laneSums[lane + width][$nu];
+#end
+    }
     workgroupBarrier();
   }
-  let sum = laneSums[lane];
+  let sums = laneSums[lane];
   workgroupBarrier();
-  return sum;
+  return sums;
 }
