@@ -1,27 +1,17 @@
 // Convolution for CPU adapters, forward and data gradient: a matrix product of pixels (rows) with weights, in registers.
 //
-// A workgroup is one subgroup. Its LANES lanes hold LANES rows of the source and LANES quads of columns of the weights; a tile is ROWS
-// rows by 4*LANES columns. Such an adapter pays some hundred instructions for a load and two for a broadcast, so every lane loads
+// A workgroup is one subgroup. Its LANES lanes load LANES rows of pixels, and LANES quads of columns of weights; a tile is ROWS rows
+// by 4*LANES columns. Such an adapter pays some hundred instructions for a load and two for a broadcast, so every lane loads
 // something else and rows are handed round. Loop-carried variables cost a copy per iteration: 8 k at once, each sum touched once.
 //
-//   forward         row (u, v) = pixel of y;                 source x at (u*stride + i - top, ...);  k = (i, j, ci), columns co
-//   data gradient   row (u, v) = pixel (cy + stride*u, ...) of dx;  source dy at (q + u - i, ...);   k = (i, j, co), columns ci
+//   forward         row: pixel (u, v) of y;                    x at (u*stride + i - top, ...);  k = (i, j, ci), column co
+//   data gradient   row: pixel (cy + u*stride, ...) of dx;     dy at (q + u - i, ...);          k = (i, j, co), column ci
 //
 // Pixels of dx with one (cy, cx) modulo the stride meet the same kernel taps kh = tap + stride*i, so each such class is a convolution
 // without holes, and no product with an inserted zero is computed.
 enable subgroups;
 #include "lib/conv"
-#if TEXTURE
-@group(0) @binding(1) var source: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
-fn sourceAt(i: u32) -> vec4f { return textureLoad(source, vec2u(i & 1023u, i >> 10u)); }
-fn weightAt(i: u32) -> vec4f { return textureLoad(w, vec2u(i & 1023u, i >> 10u)); }
-#else
-@group(0) @binding(1) var<storage, read> source: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;
-fn sourceAt(i: u32) -> vec4f { return source[i]; }
-fn weightAt(i: u32) -> vec4f { return w[i]; }
-#endif
+#include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 #if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
@@ -36,7 +26,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let classes = p.stride * p.stride;
   let g = workgroup.z / classes;
   let first = vec2u(workgroup.z % classes / p.stride, workgroup.z % p.stride); // (cy, cx)
-  let rows = (vec2u(p.height, p.width) + p.stride - 1u - first) / p.stride;
+  let extent = (vec2u(p.height, p.width) + p.stride - 1u - first) / p.stride;
   let tap = (first + vec2u(p.top, p.left)) % p.stride;
   let taps = (vec2u(p.kh, p.kw) + p.stride - 1u - tap) / p.stride;
   let tapStep = p.stride;
@@ -46,14 +36,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let depth = co4;
   let sourceChannels = p.groups * co4;
   let sourceFirst = g * co4;
-  let columns = ci4;
+  let columnQuads = ci4;
   let resultSize = vec2u(p.height, p.width);
   let resultStep = p.stride;
   let resultChannels = p.xChannels / 4u;
 #else
   let g = workgroup.z;
   let first = vec2u();
-  let rows = vec2u(p.outHeight, p.outWidth);
+  let extent = vec2u(p.outHeight, p.outWidth);
   let tap = vec2u();
   let taps = vec2u(p.kh, p.kw);
   let tapStep = 1u;
@@ -63,21 +53,21 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let depth = ci4;
   let sourceChannels = p.xChannels / 4u;
   let sourceFirst = g * (p.xGroup / 4u);
-  let columns = co4;
-  let resultSize = rows;
+  let columnQuads = co4;
+  let resultSize = extent;
   let resultStep = 1u;
   let resultChannels = p.groups * co4;
 #endif
-  let rowCount = p.batch * rows.x * rows.y;
+  let rowCount = p.batch * extent.x * extent.y;
   let firstRow = workgroup.y * ROWS;
   if (firstRow >= rowCount) { return; }
   let column = workgroup.x * LANES + lane;
-  let columnRead = min(column, columns - 1u);
+  let columnRead = min(column, columnQuads - 1u);
   let weights = g * p.kh * p.kw * p.ci * co4;
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
-  let b$h = row$h / (rows.x * rows.y);
-  let at$h = vec2u(row$h / rows.y % rows.x, row$h % rows.y);
+  let b$h = row$h / (extent.x * extent.y);
+  let at$h = vec2u(row$h / extent.y % extent.x, row$h % extent.y);
 #unroll l LANES
   var s$h_$l = vec4f();
 #end
@@ -102,8 +92,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         let moreMask = select(0.0, 1.0, more);
 #if DATA_GRADIENT
 #unroll k 4
-        let p$k = weightAt(weights + (kernel + columnRead * 4u + $ku) * co4 + c);
-        let q$k = weightAt(weights + (kernel + columnRead * 4u + $ku) * co4 + d);
+        let p$k = columnQuad(weights + (kernel + columnRead * 4u + $ku) * co4 + c);
+        let q$k = columnQuad(weights + (kernel + columnRead * 4u + $ku) * co4 + d);
 #end
 #unroll k 4
         let v0_$k = vec4f(p0[$k], p1[$k], p2[$k], p3[$k]);
@@ -111,13 +101,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #end
 #else
 #unroll k 4
-        let v0_$k = weightAt(weights + (kernel + c * 4u + $ku) * co4 + columnRead);
-        let v1_$k = weightAt(weights + (kernel + d * 4u + $ku) * co4 + columnRead);
+        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * co4 + columnRead);
+        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * co4 + columnRead);
 #end
 #endif
 #unroll h HALVES
-        let x0_$h = sourceAt(base$h + c) * mask$h;
-        let x1_$h = sourceAt(base$h + d) * (mask$h * moreMask);
+        let x0_$h = rowQuad(base$h + c) * mask$h;
+        let x1_$h = rowQuad(base$h + d) * (mask$h * moreMask);
 #unroll l LANES
         {
           let x0 = subgroupBroadcast(x0_$h, $lu);
@@ -131,14 +121,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
   }
 #if BIAS
-  let offset = bias[g * columns + columnRead];
+  let offset = bias[g * columnQuads + columnRead];
 #endif
 #unroll h HALVES
   let pixel$h = (b$h * resultSize.x + first.x + at$h.x * resultStep) * resultSize.y + first.y + at$h.y * resultStep;
 #unroll l LANES
   {
-    let i = subgroupBroadcast(pixel$h, $lu) * resultChannels + g * columns + column;
-    if (column < columns && firstRow + $hu * LANES + $lu < rowCount) {
+    let i = subgroupBroadcast(pixel$h, $lu) * resultChannels + g * columnQuads + column;
+    if (column < columnQuads && firstRow + $hu * LANES + $lu < rowCount) {
 #if BIAS
       s$h_$l += offset;
 #endif

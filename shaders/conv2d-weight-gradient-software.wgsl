@@ -10,18 +10,8 @@ struct Params {
   chunk: u32, // pixels of one split, a multiple of LANES
 }
 @group(0) @binding(0) var<uniform> params: Params;
-#if TEXTURE
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
-fn xAt(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 1023u, i >> 10u)); }
-fn dyAt(i: u32) -> vec4f { return textureLoad(dy, vec2u(i & 1023u, i >> 10u)); }
-#else
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-fn xAt(i: u32) -> vec4f { return x[i]; }
-fn dyAt(i: u32) -> vec4f { return dy[i]; }
-#endif
-@group(0) @binding(3) var<storage, read_write> dw: array<vec4f>;
+#include "lib/quads"
+@group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -56,14 +46,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let step = vec2u(LANES / p.outWidth % p.outHeight, LANES % p.outWidth);
   for (var pixel = begin; pixel < end; pixel += LANES) {
 #unroll q LANES
-    let v$q = dyAt(min(pixel + $qu, pixels - 1u) * dyChannels + dyFirst);
+    let v$q = columnQuad(min(pixel + $qu, pixels - 1u) * dyChannels + dyFirst);
 #end
     let live = pixel + lane < end;
 #unroll r 4
     let from$r = at * p.stride + shift$r; // wraps below 0: then it is not below the size either
     let inside$r = live && all(from$r < vec2u(p.height, p.width));
     let place$r = select(0u, ((b * p.height + from$r.x) * p.width + from$r.y) * xChannels, inside$r) + c$r;
-    let x$r = xAt(place$r) * select(0.0, 1.0, inside$r);
+    let x$r = rowQuad(place$r) * select(0.0, 1.0, inside$r);
     {
 #unroll q LANES
       let a$q = subgroupBroadcast(x$r, $qu);
@@ -89,9 +79,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (quad$r < rowQuads && column < co4) {
     let i = (place + $ru * 4u + $eu) * co4 + column;
 #if ACCUMULATE
-    dw[i] += s$r_$e;
+    result[i] += s$r_$e;
 #else
-    dw[i] = s$r_$e;
+    result[i] = s$r_$e;
 #endif
   }
 #end

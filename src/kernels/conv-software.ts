@@ -1,89 +1,89 @@
-import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.js';
+import type { Attributes, Call, Pass } from '../engine/op.js';
 import type { Geometry } from './conv-geometry.js';
+import {
+  type Direction,
+  type Operands,
+  type Split,
+  splitDepth,
+  splitPasses,
+  splitScratch,
+} from './matrix-product.js';
 
-/** Enough workgroups for any number of CPU cores to share evenly. */
-const ENOUGH_GROUPS = 256;
+const WHOLE: Split = { chunk: 0, splits: 1 };
+/** Rows of a weight gradient's tile. */
+const WEIGHT_ROWS = 16;
 
-/** Whether the adapter runs the kernels that are laid out for CPUs. */
-export const runsSoftware = ({ capabilities }: Call<Attributes>): boolean =>
-  capabilities.software &&
-  capabilities.features.has('subgroups') &&
-  (capabilities.subgroupSize === 8 || capabilities.subgroupSize === 4);
-
-/** A tile is as many rows by a subgroup of column quads. Storage textures are the fastest way in on lavapipe only (8 lanes). */
-function tile({ subgroupSize }: Call['capabilities'], rows: number) {
-  const ROWS = rows > 8 ? 16 : 8;
-  return { LANES: subgroupSize, ROWS, HALVES: ROWS / subgroupSize, TEXTURE: subgroupSize === 8 };
-}
-
-/** The forward pass or the data gradient of a convolution whose channels come in quads. `bind`: shader variable -> tensor name. */
-export function softwareProduct(
-  direction: 'forward' | 'data',
-  geo: Geometry,
-  { capabilities, accumulate }: Call<Attributes>,
-  bind: Readonly<Record<string, string>>,
-): Pass[] {
-  const { batch, height, width, outHeight, outWidth, groups, ci, co, stride } = geo;
-  const data = direction === 'data';
-  const rows = batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
-  const columns = data ? ci : co;
-  const constants = {
-    ...tile(capabilities, rows),
-    DATA_GRADIENT: data,
-    ACCUMULATE: accumulate[0] ?? false,
-    BIAS: 'bias' in bind,
-  };
-  const grid: Pass['grid'] = [
-    Math.ceil(columns / (4 * constants.LANES)),
-    Math.ceil(rows / constants.ROWS),
-    groups * (data ? stride * stride : 1),
-  ];
-  return [{ shader: 'conv2d-software', constants, params: { ...geo }, grid, bind }];
-}
-
-/** How many ranges of pixels the weight gradient is split into, and their length. */
-function splitsOf({ batch, outHeight, outWidth, groups, kh, kw, ci, co }: Geometry, lanes: number) {
-  const pixels = batch * outHeight * outWidth;
-  const tiles = groups * Math.ceil((kh * kw * ci) / 16) * Math.ceil(co / (4 * lanes));
-  const wanted = Math.min(Math.ceil(ENOUGH_GROUPS / tiles), Math.ceil(pixels / (16 * lanes)));
-  const chunk = Math.ceil(pixels / wanted / lanes) * lanes;
-  return { chunk, splits: Math.ceil(pixels / chunk) };
-}
-
-/** Temporary tensors of softwareWeightGradient(). */
-export function softwareWeightScratch(
+/** Whether the kernels laid out for CPUs run this: channels come in quads, and each group's data gradient is its own. */
+export function runsSoftware(
+  direction: Direction,
   geo: Geometry,
   { capabilities }: Call<Attributes>,
-): Record<string, number> {
-  const { splits } = splitsOf(geo, capabilities.subgroupSize);
-  const { groups, kh, kw, ci, co } = geo;
-  return splits > 1 ? { parts: splits * groups * kh * kw * ci * co } : {};
+): boolean {
+  const { software, features, subgroupSize } = capabilities;
+  const adapter = software && features.has('subgroups') && (subgroupSize === 8 || subgroupSize === 4);
+  return adapter && geo.ci % 4 === 0 && geo.co % 4 === 0 && !(direction === 'data' && geo.xGroup === 0);
 }
 
-/** The weight gradient of a convolution whose channels come in quads; x, dy and dw are the names of the tensors. */
-export function softwareWeightGradient(
+/** A workgroup is a subgroup. Storage textures are the fastest way in on lavapipe (8 lanes), and of no help on SwiftShader (4). */
+const lanesOf = ({ capabilities: { subgroupSize } }: Call<Attributes>) => ({
+  LANES: subgroupSize,
+  TEXTURE: subgroupSize === 8,
+});
+
+function splitOf(direction: Direction, geo: Geometry, lanes: number): Split {
+  if (direction !== 'weights') return WHOLE;
+  const { batch, outHeight, outWidth, groups, kh, kw, ci, co } = geo;
+  const tiles = groups * Math.ceil((kh * kw * ci) / WEIGHT_ROWS) * Math.ceil(co / (4 * lanes));
+  return splitDepth(batch * outHeight * outWidth, tiles, lanes, 16 * lanes);
+}
+
+/** Temporary tensors of softwarePasses(). */
+export const softwareScratch = (
+  direction: Direction,
   geo: Geometry,
-  { capabilities, accumulate }: Call<Attributes>,
+  call: Call<Attributes>,
+): Record<string, number> => splitScratch(splitOf(direction, geo, call.capabilities.subgroupSize), call);
+
+/** A convolution or its gradients in registers and subgroup broadcasts, where runsSoftware(). */
+export function softwarePasses(
+  direction: Direction,
+  geo: Geometry,
+  call: Call<Attributes>,
+  operands: Operands,
 ): Pass[] {
-  const { subgroupSize: LANES } = capabilities;
+  const lanes = lanesOf(call);
+  const split = splitOf(direction, geo, lanes.LANES);
+  const product =
+    direction === 'weights'
+      ? weightProduct(geo, lanes, split)
+      : pixelProduct(direction === 'data', geo, lanes);
+  return splitPasses(split, call, product, operands);
+}
+
+type Lanes = ReturnType<typeof lanesOf>;
+
+function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes): Pass {
+  const { batch, height, width, outHeight, outWidth, groups, ci, co, stride } = geo;
+  const rows = batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
+  const ROWS = rows > 8 ? 16 : 8;
+  return {
+    shader: 'conv2d-software',
+    constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data },
+    params: { ...geo },
+    grid: [
+      Math.ceil((data ? ci : co) / (4 * lanes.LANES)),
+      Math.ceil(rows / ROWS),
+      groups * (data ? stride * stride : 1),
+    ],
+  };
+}
+
+function weightProduct(geo: Geometry, lanes: Lanes, { chunk, splits }: Split): Pass {
   const { groups, kh, kw, ci, co } = geo;
-  const { chunk, splits } = splitsOf(geo, LANES);
-  const ACCUMULATE = accumulate[0] ?? false;
-  const main: Pass = {
+  return {
     shader: 'conv2d-weight-gradient-software',
-    constants: { LANES, TEXTURE: LANES === 8, ACCUMULATE: ACCUMULATE && splits === 1 },
+    constants: lanes,
     params: { ...geo, chunk },
-    grid: [Math.ceil(co / (4 * LANES)), Math.ceil((kh * kw * ci) / 16), groups * splits],
-    bind: splits > 1 ? { dw: 'parts' } : {},
+    grid: [Math.ceil(co / (4 * lanes.LANES)), Math.ceil((kh * kw * ci) / WEIGHT_ROWS), groups * splits],
   };
-  if (splits === 1) return [main];
-  const quads = (groups * kh * kw * ci * co) / 4;
-  const sum: Pass = {
-    shader: 'split-sum',
-    constants: { ACCUMULATE },
-    params: { quads, splits },
-    grid: linearGrid(quads, 256),
-    bind: { y: 'dw' },
-  };
-  return [main, sum];
 }

@@ -9,12 +9,7 @@ import {
   geometry,
   outputShape,
 } from './conv-geometry.js';
-import {
-  runsSoftware,
-  softwareProduct,
-  softwareWeightGradient,
-  softwareWeightScratch,
-} from './conv-software.js';
+import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
 /** Attributes of the data gradient: also the sides of x, which a stride leaves open. */
@@ -45,8 +40,6 @@ const weightSizes = ({ inputs, attrs }: Pick<Metas<WeightAttributes>, 'inputs' |
   return sizes;
 };
 
-const quads = ({ ci, co }: Geometry): boolean => ci % 4 === 0 && co % 4 === 0;
-
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends ConvAttributes>(
   shader: ShaderName,
@@ -66,10 +59,7 @@ export const conv2dOp = op<ConvAttributes>({
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(forwardSizes(call)),
-      passes: (call) => softwareProduct('forward', forwardSizes(call), call, { source: 'x', result: 'y' }),
-    },
+    ...matrixVariants('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
     naive: naive('conv2d-naive', forwardSizes),
   },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
@@ -104,10 +94,7 @@ export const conv2dDataGradientOp = op<DataAttributes>({
     return [f32(batch, height, width, xChannels)];
   },
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(dataSizes(call)) && !call.attrs.sharedInput,
-      passes: (call) => softwareProduct('data', dataSizes(call), call, { source: 'dy', result: 'dx' }),
-    },
+    ...matrixVariants('data', dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
     naive: naive('conv2d-data-gradient-naive', dataSizes),
   },
   reference: ([dy, w], call) => {
@@ -135,11 +122,7 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
     return [f32(groups, kh, kw, ci, co)];
   },
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(weightSizes(call)),
-      scratch: (call) => softwareWeightScratch(weightSizes(call), call),
-      passes: (call) => softwareWeightGradient(weightSizes(call), call),
-    },
+    ...matrixVariants('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
     naive: naive('conv2d-weight-gradient-naive', weightSizes),
   },
   reference: ([x, dy], call) => {

@@ -53,21 +53,10 @@ export function forEachLinearProduct(
       }
 }
 
-/** The same layer as a 1x1 convolution of 1x1 images. */
-export const asConvolution = ({ rows, groups, k, n }: LinearSizes): Geometry => ({
-  batch: rows,
-  height: 1,
-  width: 1,
-  outHeight: 1,
-  outWidth: 1,
-  groups,
-  kh: 1,
-  kw: 1,
-  ci: k,
-  co: n,
-  stride: 1,
-  top: 0,
-  left: 0,
-  xChannels: groups * k,
-  xGroup: k,
-});
+/** The same layer as a 1x1 convolution of 1x1 images; undefined when it has a hole. */
+export function asConvolution({ rows, groups, k, n, holeLength }: LinearSizes): Geometry | undefined {
+  if (holeLength > 0) return undefined;
+  const images = { batch: rows, height: 1, width: 1, outHeight: 1, outWidth: 1 };
+  const weights = { groups, kh: 1, kw: 1, ci: k, co: n };
+  return { ...images, ...weights, stride: 1, top: 0, left: 0, xChannels: groups * k, xGroup: k };
+}

@@ -2,12 +2,6 @@ import { type Case, f32, linearGrid, type Metas, need, op, trafficOf, type Varia
 import { type Meta, type Shape, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { columnSumOp } from './column-sum.js';
 import {
-  runsSoftware,
-  softwareProduct,
-  softwareWeightGradient,
-  softwareWeightScratch,
-} from './conv-software.js';
-import {
   asConvolution,
   expectRows,
   forEachLinearProduct,
@@ -15,6 +9,7 @@ import {
   type LinearSizes,
   linearSizes,
 } from './linear-geometry.js';
+import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
 /** Attributes of the weight gradient: also the number of groups, which x and dy leave open. */
@@ -41,8 +36,6 @@ const weightSizes = ({ inputs, attrs }: Given<WeightAttributes>): LinearSizes =>
   expectRows(what, dy, sizes);
   return sizes;
 };
-
-const quads = ({ k, n, holeLength }: LinearSizes): boolean => k % 4 === 0 && n % 4 === 0 && holeLength === 0;
 
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends LinearAttributes>(
@@ -72,17 +65,11 @@ export const linearOp = op<LinearAttributes>({
     return [f32(rows, groups * n)];
   },
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(forwardSizes(call)),
-      passes: (call) => {
-        const bias = call.inputs[2] && { bias: 'bias' };
-        return softwareProduct('forward', asConvolution(forwardSizes(call)), call, {
-          source: 'x',
-          result: 'y',
-          ...bias,
-        });
-      },
-    },
+    ...matrixVariants('forward', (call) => asConvolution(forwardSizes(call)), {
+      rows: 'x',
+      columns: 'w',
+      result: 'y',
+    }),
     naive: naive('linear-naive', forwardSizes),
   },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => [
@@ -118,11 +105,11 @@ export const linearDataGradientOp = op<LinearAttributes>({
     return [f32(rows, groups * k + holeLength)];
   },
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(dataSizes(call)),
-      passes: (call) =>
-        softwareProduct('data', asConvolution(dataSizes(call)), call, { source: 'dy', result: 'dx' }),
-    },
+    ...matrixVariants('data', (call) => asConvolution(dataSizes(call)), {
+      rows: 'dy',
+      columns: 'w',
+      result: 'dx',
+    }),
     naive: naive('linear-data-gradient-naive', dataSizes),
   },
   reference: ([dy, w], call) => {
@@ -147,11 +134,11 @@ export const linearWeightGradientOp = op<WeightAttributes>({
     return [f32(groups, k, n)];
   },
   variants: {
-    software: {
-      valid: (call) => runsSoftware(call) && quads(weightSizes(call)),
-      scratch: (call) => softwareWeightScratch(asConvolution(weightSizes(call)), call),
-      passes: (call) => softwareWeightGradient(asConvolution(weightSizes(call)), call),
-    },
+    ...matrixVariants<WeightAttributes>('weights', (call) => asConvolution(weightSizes(call)), {
+      rows: 'x',
+      columns: 'dy',
+      result: 'dw',
+    }),
     naive: naive('linear-weight-gradient-naive', weightSizes),
   },
   reference: ([x, dy], call) => {

@@ -1,0 +1,62 @@
+import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.js';
+import { sizeOf } from '../engine/tensor.js';
+
+/** What is computed of a convolution: y, or the gradient of x (data) or of w (weights). Each is a matrix product. */
+export type Direction = 'forward' | 'data' | 'weights';
+
+/** Names of the tensors that a matrix product reads as rows and columns and writes. */
+export interface Operands {
+  readonly rows: string;
+  readonly columns: string;
+  readonly result: string;
+  readonly bias?: string;
+}
+
+/** How the summed dimension of a matrix product is cut: `splits` ranges of `chunk`, each summed by workgroups of its own. */
+export interface Split {
+  readonly chunk: number;
+  readonly splits: number;
+}
+
+/** Enough workgroups for any adapter's cores to share evenly. */
+const ENOUGH_GROUPS = 256;
+
+/** Cuts `depth` into ranges of whole `step`s, not shorter than `least`, until `tiles` times as many workgroups are enough. */
+export function splitDepth(depth: number, tiles: number, step: number, least: number): Split {
+  const wanted = Math.max(1, Math.min(Math.ceil(ENOUGH_GROUPS / tiles), Math.floor(depth / least)));
+  const chunk = Math.ceil(depth / wanted / step) * step;
+  return { chunk, splits: Math.ceil(depth / chunk) };
+}
+
+/** Temporary tensors of a split product. */
+export const splitScratch = ({ splits }: Split, { outputs }: Call<Attributes>): Record<string, number> =>
+  splits > 1 ? { parts: splits * sizeOf(outputs[0]!.shape) } : {};
+
+/**
+ * A product's passes: it writes (or adds to) the result itself, or, when split, its parts, which a second pass sums in a fixed order.
+ * The product's shader knows its operands as `rows`, `columns`, `result` and `bias`.
+ */
+export function splitPasses(
+  { splits }: Split,
+  { outputs, accumulate }: Call<Attributes>,
+  product: Omit<Pass, 'bind'>,
+  operands: Operands,
+): Pass[] {
+  const ACCUMULATE = accumulate[0] ?? false;
+  const whole = splits === 1;
+  const main: Pass = {
+    ...product,
+    constants: { ...product.constants, ACCUMULATE: ACCUMULATE && whole, BIAS: operands.bias !== undefined },
+    bind: { ...operands, result: whole ? operands.result : 'parts' },
+  };
+  if (whole) return [main];
+  const size = sizeOf(outputs[0]!.shape);
+  const sum: Pass = {
+    shader: 'split-sum',
+    constants: { ACCUMULATE },
+    params: { size, splits },
+    grid: linearGrid(size, 256),
+    bind: { y: operands.result },
+  };
+  return [main, sum];
+}
