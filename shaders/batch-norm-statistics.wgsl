@@ -11,7 +11,7 @@ struct Params { rows: u32, channels: u32, chunk: u32, chunks: u32, epsilon: f32,
 @group(0) @binding(6) var<storage, read_write> variance: array<f32>;
 #endif
 
-// m2: sum of squared distances from the mean.
+// mean: relative to the first row, so that it loses no digits to a large common value; m2: sum of squared distances from the mean.
 struct Moments { n: f32, mean: f32, m2: f32 }
 
 fn merge(a: Moments, b: Moments) -> Moments {
@@ -25,7 +25,8 @@ fn momentsOf(chunk: u32, channel: u32) -> Moments {
   let n = f32(min(params.chunk, params.rows - first));
   let sum = sums[chunk * params.channels + channel];
   let squares = sums[(params.chunks + chunk) * params.channels + channel];
-  return Moments(n, x[first * params.channels + channel] + sum / n, max(squares - sum * sum / n, 0.0));
+  let shift = x[first * params.channels + channel] - x[channel];
+  return Moments(n, shift + sum / n, max(squares - sum * sum / n, 0.0));
 }
 
 var<workgroup> tile: array<Moments, 256>;
@@ -46,10 +47,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   if (lane >= 16u || channel >= params.channels) { return; }
   let all = tile[lane];
-  batch_mean[channel] = all.mean;
+  let batch = x[channel] + all.mean;
+  batch_mean[channel] = batch;
   batch_rstd[channel] = 1.0 / sqrt(all.m2 / all.n + params.epsilon);
 #if RECORD
-  mean[channel] += params.momentum * (all.mean - mean[channel]);
+  mean[channel] += params.momentum * (batch - mean[channel]);
   variance[channel] += params.momentum * (all.m2 / (all.n - 1.0) - variance[channel]);
 #endif
 }
