@@ -50,6 +50,6 @@ const refusals: readonly [() => unknown, string][] = [
   [() => loadRows(f32(3, 5), u32(1), 4), 'loadRows: wants 4 rows of [3,5]'],
 ];
 
-test.each(refusals)('%#: %s', (call, text) => {
+test.each(refusals.map(([call, text]) => ({ call, text })))('$text', ({ call, text }) => {
   expect(call).toThrow(text);
 });
