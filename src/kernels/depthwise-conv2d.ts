@@ -1,7 +1,7 @@
-import { type Case, f32, linearGrid, type Metas, need, op, trafficOf, type Variant } from '../engine/op.js';
+import { type Case, f32, type Metas, need, op, trafficOf } from '../engine/op.js';
 import { type Shape, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { type ConvAttributes, expectOutput, type Geometry, geometry, outputShape } from './conv-geometry.js';
-import type { ShaderName } from './shaders.generated.js';
+import { naiveDepthwise, patchVariant } from './depthwise-variants.js';
 
 type DepthwiseAttributes = Omit<ConvAttributes, 'sharedInput'>;
 /** Attributes of the data gradient: also the sides of x, which a stride leaves open. */
@@ -36,23 +36,6 @@ const weightSizes = ({ inputs, attrs }: Given<WeightAttributes>): Geometry => {
   return geo;
 };
 
-const paramsOf = ({ groups, ci: _, co: __, xChannels: ___, xGroup: ____, ...rest }: Geometry) => ({
-  ...rest,
-  channels: groups,
-});
-
-/** The obviously right kernel: one thread an element of the result. */
-const naive = <A extends DepthwiseAttributes>(
-  shader: ShaderName,
-  geometryOf: (call: Given<A>) => Geometry,
-): Variant<A> => ({
-  passes: (call) => {
-    const constants = { ACCUMULATE: call.accumulate[0] ?? false };
-    const grid = linearGrid(sizeOf(call.outputs[0]!.shape), 64);
-    return [{ shader, constants, params: paramsOf(geometryOf(call)), grid }];
-  },
-});
-
 /** Calls back with the flat indices (in x, w and y) of each product; w is [kh, kw, channels] here. */
 function forEachProduct(geo: Geometry, visit: (x: number, w: number, y: number) => void): void {
   const { batch, height, width, outHeight, outWidth, groups: channels, kh, kw, stride, top, left } = geo;
@@ -81,7 +64,10 @@ export const depthwiseConv2dOp = op<DepthwiseAttributes>({
   inputs: ['x', 'w'],
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
-  variants: { naive: naive('depthwise-naive', forwardSizes) },
+  variants: {
+    patch: patchVariant('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
+    naive: naiveDepthwise('depthwise-naive', forwardSizes),
+  },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
     const [, height = 0, width = 0] = x!.shape;
     const kernel = w!.shape.slice(0, 2);
@@ -111,7 +97,10 @@ export const depthwiseDataGradientOp = op<DataAttributes>({
     const { batch, height, width, groups } = dataSizes({ inputs, attrs });
     return [f32(batch, height, width, groups)];
   },
-  variants: { naive: naive('depthwise-data-gradient-naive', dataSizes) },
+  variants: {
+    patch: patchVariant('data', dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
+    naive: naiveDepthwise('depthwise-data-gradient-naive', dataSizes),
+  },
   reference: ([dy, w], call) => {
     const dx = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachProduct(dataSizes(call), (i, j, k) => {
@@ -136,7 +125,10 @@ export const depthwiseWeightGradientOp = op<WeightAttributes>({
     const { kh, kw, groups } = weightSizes({ inputs, attrs });
     return [f32(kh, kw, groups)];
   },
-  variants: { naive: naive('depthwise-weight-gradient-naive', weightSizes) },
+  variants: {
+    patch: patchVariant('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
+    naive: naiveDepthwise('depthwise-weight-gradient-naive', weightSizes),
+  },
   reference: ([x, dy], call) => {
     const dw = new Float64Array(sizeOf(call.outputs[0]!.shape));
     forEachProduct(weightSizes(call), (i, j, k) => {
