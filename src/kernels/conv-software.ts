@@ -13,16 +13,20 @@ const WHOLE: Split = { chunk: 0, splits: 1 };
 /** Rows of a weight gradient's tile. */
 const WEIGHT_ROWS = 16;
 
-/** Whether the kernels laid out for CPUs run this: channels come in quads, and each group's data gradient is its own. */
-export function runsSoftware(
+/** Whether the adapter is one that the kernels here are laid out for. */
+export const isLaidOutFor = ({ software, features, subgroupSize }: Call['capabilities']): boolean =>
+  software && features.has('subgroups') && (subgroupSize === 8 || subgroupSize === 4);
+
+/** Whether softwarePasses() runs this: channels come in quads, and each group's data gradient is its own. */
+export const runsSoftware = (
   direction: Direction,
   geo: Geometry,
   { capabilities }: Call<Attributes>,
-): boolean {
-  const { software, features, subgroupSize } = capabilities;
-  const adapter = software && features.has('subgroups') && (subgroupSize === 8 || subgroupSize === 4);
-  return adapter && geo.ci % 4 === 0 && geo.co % 4 === 0 && !(direction === 'data' && geo.xGroup === 0);
-}
+): boolean =>
+  isLaidOutFor(capabilities) &&
+  geo.ci % 4 === 0 &&
+  geo.co % 4 === 0 &&
+  !(direction === 'data' && geo.xGroup === 0);
 
 /** A workgroup is a subgroup. Storage textures are the fastest way in on lavapipe (8 lanes), and of no help on SwiftShader (4). */
 const lanesOf = ({ capabilities: { subgroupSize } }: Call<Attributes>) => ({
@@ -30,7 +34,8 @@ const lanesOf = ({ capabilities: { subgroupSize } }: Call<Attributes>) => ({
   TEXTURE: subgroupSize === 8,
 });
 
-function splitOf(direction: Direction, geo: Geometry, lanes: number): Split {
+/** How the pixels of a weight gradient are shared out; the other directions are not split. */
+export function softwareSplit(direction: Direction, geo: Geometry, lanes: number): Split {
   if (direction !== 'weights') return WHOLE;
   const { batch, outHeight, outWidth, groups, kh, kw, ci, co } = geo;
   const tiles = groups * Math.ceil((kh * kw * ci) / WEIGHT_ROWS) * Math.ceil(co / (4 * lanes));
@@ -42,7 +47,8 @@ export const softwareScratch = (
   direction: Direction,
   geo: Geometry,
   call: Call<Attributes>,
-): Record<string, number> => splitScratch(splitOf(direction, geo, call.capabilities.subgroupSize), call);
+): Record<string, number> =>
+  splitScratch(softwareSplit(direction, geo, call.capabilities.subgroupSize), call);
 
 /** A convolution or its gradients in registers and subgroup broadcasts, where runsSoftware(). */
 export function softwarePasses(
@@ -51,13 +57,21 @@ export function softwarePasses(
   call: Call<Attributes>,
   operands: Operands,
 ): Pass[] {
+  const split = softwareSplit(direction, geo, call.capabilities.subgroupSize);
+  return splitPasses(split, call, softwareProduct(direction, geo, call, split), operands);
+}
+
+/** The dispatch itself, whose operands are yet to be bound. */
+export function softwareProduct(
+  direction: Direction,
+  geo: Geometry,
+  call: Call<Attributes>,
+  split: Split,
+): Pass {
   const lanes = lanesOf(call);
-  const split = splitOf(direction, geo, lanes.LANES);
-  const product =
-    direction === 'weights'
-      ? weightProduct(geo, lanes, split)
-      : pixelProduct(direction === 'data', geo, lanes);
-  return splitPasses(split, call, product, operands);
+  return direction === 'weights'
+    ? weightProduct(geo, lanes, split)
+    : pixelProduct(direction === 'data', geo, lanes);
 }
 
 type Lanes = ReturnType<typeof lanesOf>;

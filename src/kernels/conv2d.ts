@@ -9,6 +9,7 @@ import {
   geometry,
   outputShape,
 } from './conv-geometry.js';
+import { paddedForward, paddedWeightGradient } from './conv-padded.js';
 import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
@@ -60,6 +61,7 @@ export const conv2dOp = op<ConvAttributes>({
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
     ...matrixVariants('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
+    padded: paddedForward(forwardSizes),
     naive: naive('conv2d-naive', forwardSizes),
   },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
@@ -123,6 +125,7 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
   },
   variants: {
     ...matrixVariants('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
+    padded: paddedWeightGradient(weightSizes),
     naive: naive('conv2d-weight-gradient-naive', weightSizes),
   },
   reference: ([x, dy], call) => {
@@ -157,6 +160,7 @@ function cases<A extends ConvAttributes>(
       [2, 7, 7, 3, 4],
       { stride: 2, pad: [3, 3, 3, 3], sharedInput: true },
     ],
+    ['3 channels, uneven padding', [2, 8, 9, 3], [1, 3, 3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
     ['shared quads', [1, 4, 5, 8], [3, 3, 3, 8, 4], { stride: 1, pad: [1, 1, 1, 1], sharedInput: true }],
     ['uneven padding, stride 3', [1, 9, 11, 4], [1, 3, 5, 4, 4], { stride: 3, pad: [0, 1, 2, 3] }],
     ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
