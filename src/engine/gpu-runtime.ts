@@ -11,7 +11,14 @@ import {
 } from './gpu-program.js';
 import type { Capabilities, Pass } from './op.js';
 import { type Plan, plan, Scratch, slotPool, slotRanks } from './plan.js';
-import type { CompileOptions, Program, ProgramSource, Runtime, Step } from './runtime.js';
+import {
+  bufferNeeds,
+  type CompileOptions,
+  type Program,
+  type ProgramSource,
+  type Runtime,
+  type Step,
+} from './runtime.js';
 import { alignTo, BYTES, bytesOf, type DType, type NumberArray, type Tensor } from './tensor.js';
 
 /** What the platform lends: a device, and a way to learn that it failed. */
@@ -75,8 +82,7 @@ export class GpuRuntime implements Runtime {
   async compile(sources: readonly ProgramSource[], options: CompileOptions = {}): Promise<Program[]> {
     this.device.pushErrorScope('validation');
     this.device.pushErrorScope('out-of-memory');
-    for (const { graph } of sources)
-      for (const [name, { dtype, elements }] of graph.buffers) this.allocate(name, dtype, elements);
+    for (const [name, { dtype, elements }] of bufferNeeds(sources)) this.allocate(name, dtype, elements);
     const plans = sources.map(({ graph, retain = [] }) =>
       plan(graph, this.capabilities, { retain, ...(options.choose ? { choose: options.choose } : {}) }),
     );

@@ -1,6 +1,6 @@
 import type { Capabilities } from './op.js';
 import { largestBinding, type Plan, plan, slotPool } from './plan.js';
-import type { ProgramSource } from './runtime.js';
+import { bufferNeeds, type ProgramSource } from './runtime.js';
 import { reflect, shaderText } from './shader.js';
 import { alignTo, BYTES, bytesOf, type Meta } from './tensor.js';
 
@@ -24,10 +24,12 @@ const TEXTURE_ROW = 16_384;
 /** What compile() would take, worked out without a GPU. */
 export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabilities): MemoryReport {
   const plans = sources.map(({ graph, retain }) => plan(graph, capabilities, retain ? { retain } : {}));
-  const buffers: Record<string, number> = {};
-  for (const { graph } of sources)
-    for (const [name, { dtype, elements }] of graph.buffers)
-      buffers[name] = Math.max(buffers[name] ?? 0, alignTo(elements * BYTES[dtype], 4));
+  const buffers = Object.fromEntries(
+    [...bufferNeeds(sources)].map(([name, { dtype, elements }]) => [
+      name,
+      alignTo(elements * BYTES[dtype], 4),
+    ]),
+  );
   const slots = slotPool(plans).reduce((a, b) => a + b, 0);
   const staging = stagingBytes(plans);
   const byName = <T>(value: (made: Plan) => T): Record<string, T> =>

@@ -1,6 +1,6 @@
 import type { Capabilities } from './op.js';
 import { mutated, type Plan, plan } from './plan.js';
-import type { Program, ProgramSource, Runtime, Step } from './runtime.js';
+import { bufferNeeds, type Program, type ProgramSource, type Runtime, type Step } from './runtime.js';
 import { BYTES, type DType, type Node, type NumberArray, sizeOf, type Tensor } from './tensor.js';
 
 const capabilities: Capabilities = { software: true, subgroupSize: 0, features: new Set(), limits: {} };
@@ -11,10 +11,11 @@ export class ReferenceRuntime implements Runtime {
   private readonly buffers = new Map<string, { dtype: DType; data: Float64Array }>();
 
   async compile(sources: readonly ProgramSource[]): Promise<Program[]> {
-    return sources.map(({ name, graph, retain }) => {
-      for (const [buffer, need] of graph.buffers) this.allocate(buffer, need.dtype, need.elements);
-      return new ReferenceProgram(name, plan(graph, capabilities, retain ? { retain } : {}));
-    });
+    for (const [name, { dtype, elements }] of bufferNeeds(sources)) this.allocate(name, dtype, elements);
+    return sources.map(
+      ({ name, graph, retain }) =>
+        new ReferenceProgram(name, plan(graph, capabilities, retain ? { retain } : {})),
+    );
   }
 
   allocate(buffer: string, dtype: DType, elements: number): void {

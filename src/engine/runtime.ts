@@ -1,6 +1,6 @@
 import type { Capabilities } from './op.js';
 import type { Chooser, Plan } from './plan.js';
-import type { Graph, NumberArray, Tensor } from './tensor.js';
+import type { BufferNeed, Graph, NumberArray, Tensor } from './tensor.js';
 
 /** A graph made ready to run. */
 export interface Program {
@@ -29,6 +29,15 @@ export interface ProgramSource {
   readonly graph: Graph;
   /** Tensors to keep for inspect(). */
   readonly retain?: readonly Tensor[];
+}
+
+/** Named buffers of programs compiled together, each at its largest. */
+export function bufferNeeds(sources: readonly ProgramSource[]): Map<string, BufferNeed> {
+  const needs = new Map<string, BufferNeed>();
+  for (const { graph } of sources)
+    for (const [name, { dtype, elements }] of graph.buffers)
+      needs.set(name, { dtype, elements: Math.max(elements, needs.get(name)?.elements ?? 0) });
+  return needs;
 }
 
 export interface CompileOptions {

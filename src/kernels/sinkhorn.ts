@@ -1,4 +1,4 @@
-import { f32, type Metas, need, op, type Pass } from '../engine/op.js';
+import { type Call, type Capabilities, f32, type Metas, need, op, type Pass } from '../engine/op.js';
 import type { Meta, Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
 import { costGradient, type Problem, solve, transportCost } from './sinkhorn-reference.js';
@@ -20,8 +20,6 @@ const MAX_DIMENSIONS = 8;
 const PAIRS_PER_DISPATCH = 2e7;
 /** Up to here one workgroup holds all rows and runs many half-steps in a dispatch. */
 const SINGLE_GROUP = 128;
-const THREADS = 256;
-const LANES = 32;
 
 /** Rows of `history` for each iteration: u and v after it, and the sums whose logarithms moved them. */
 const HISTORY_ROWS = 4;
@@ -51,51 +49,75 @@ function problem(x: Float64Array, y: Float64Array, { inputs, attrs }: Metas<Sink
   return { x, y, points, dimensions, logMarginal: logMarginal(points), ...attrs };
 }
 
-/** Each of `rows` sums over all points is shared by a power of two of lanes: all of a lone workgroup, else 32. */
-function tiling(rows: number, single: boolean): { lanes: number; groups: number } {
-  const lanes = single ? THREADS / 2 ** Math.ceil(Math.log2(rows)) : LANES;
-  return { lanes, groups: Math.ceil((rows * lanes) / THREADS) };
+/**
+ * How tasks, each a sum over all points, are laid out. A lone workgroup takes them all, so that many steps fit in a dispatch; else each
+ * dispatch is one step of many workgroups. On a GPU a task is shared by lanes, a power of two; on the CPU it is one thread's, without
+ * barriers.
+ */
+function layout(tasks: number, alone: boolean, { software }: Capabilities) {
+  const group = software && !alone ? 64 : 256;
+  const lanes = software ? 1 : alone ? group / 2 ** Math.ceil(Math.log2(tasks)) : 32;
+  const constants = { GROUP: group, SPLIT: !software, ALONE: alone };
+  return { constants, lanes, groups: Math.ceil((tasks * lanes) / group) };
 }
+
+/** Cuts `steps` of `pairs` pairs each into runs that one dispatch may take. */
+function runs(steps: number, pairs: number, alone: boolean): { first: number; last: number }[] {
+  const most = alone ? Math.floor(PAIRS_PER_DISPATCH / pairs) : 1;
+  return Array.from({ length: Math.ceil(steps / most) }, (_, i) => ({
+    first: i * most,
+    last: Math.min((i + 1) * most, steps),
+  }));
+}
+
+const packPass = (points: number, dimensions: number): Pass => {
+  const size = points * dimensions;
+  return { shader: 'sinkhorn-points', params: { size }, grid: [Math.ceil(size / 64), 1, 1] };
+};
 
 /** Every half-step (u, then v) of every iteration, then the cost. */
-function forwardPasses({ inputs, attrs }: Metas<SinkhornAttributes>): Pass[] {
+function forwardPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>): Pass[] {
   const { points, dimensions } = sizes(inputs);
   const { epsilon, iterations, threshold } = attrs;
-  const single = points <= SINGLE_GROUP;
-  const { lanes, groups } = tiling(points, single);
-  const steps = single ? Math.floor(PAIRS_PER_DISPATCH / points ** 2) : 1;
-  const constants = { DIMENSIONS: dimensions, VALUES: 1 };
-  const common = { points, lanes, epsilon, sharpness: 1 / epsilon };
-  const passes: Pass[] = [];
-  for (let first = 0; first < 2 * iterations; first += steps) {
-    const last = Math.min(first + steps, 2 * iterations);
-    const params = { ...common, logMarginal: logMarginal(points), threshold, iterations, first, last };
-    passes.push({ shader: 'sinkhorn', constants, params, grid: [groups, 1, 1] });
-  }
-  const params = { points, lanes, sharpness: 1 / epsilon };
-  passes.push({ shader: 'sinkhorn-cost', constants, params, grid: [groups, 1, 1] });
-  passes.push({ shader: 'sinkhorn-total', params: { size: points }, grid: [1, 1, 1] });
-  return passes;
+  const alone = points <= SINGLE_GROUP;
+  const { constants, lanes, groups } = layout(points, alone, capabilities);
+  const grid = [groups, 1, 1] as const;
+  const common = { points, lanes, sharpness: 1 / epsilon };
+  const moving = { ...common, epsilon, threshold, iterations, logMarginal: logMarginal(points) };
+  return [
+    packPass(points, dimensions),
+    ...runs(2 * iterations, points ** 2, alone).map((run) => ({
+      shader: 'sinkhorn' as const,
+      constants: { ...constants, DIMENSIONS: dimensions, VALUES: 2 },
+      params: { ...moving, ...run },
+      grid,
+    })),
+    {
+      shader: 'sinkhorn-cost',
+      constants: { ...constants, DIMENSIONS: dimensions, VALUES: 1 },
+      params: common,
+      grid,
+    },
+    { shader: 'sinkhorn-total', params: { size: points }, grid: [1, 1, 1] },
+  ];
 }
 
-/** The cost's own derivative, then back through every half-step; each for the rows (points of x) and the columns (points of y). */
-function gradientPasses({ inputs, attrs }: Metas<SinkhornAttributes>): Pass[] {
+/** The cost's own derivative, then back through every half-step; each for both sides' points. */
+function gradientPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>): Pass[] {
   const { points, dimensions } = sizes(inputs);
-  const { epsilon, iterations } = attrs;
-  const single = points <= SINGLE_GROUP;
-  const { lanes, groups } = tiling(2 * points, single);
+  const alone = points <= SINGLE_GROUP;
+  const { constants, lanes, groups } = layout(2 * points, alone, capabilities);
   const pairs = 2 * points ** 2;
-  const steps = single ? Math.floor(PAIRS_PER_DISPATCH / pairs) : 1;
   const groupsAtOnce = Math.ceil(groups / Math.ceil(pairs / PAIRS_PER_DISPATCH));
-  const constants = { DIMENSIONS: dimensions, VALUES: dimensions + 1 };
-  const passes: Pass[] = [];
-  for (let first = 0; first < 2 * iterations + 1; first += steps)
-    for (let offset = 0; offset < groups; offset += groupsAtOnce) {
-      const last = Math.min(first + steps, 2 * iterations + 1);
-      const params = { points, lanes, sharpness: 1 / epsilon, first, last, offset };
-      const grid = [Math.min(groupsAtOnce, groups - offset), 1, 1] as const;
-      passes.push({ shader: 'sinkhorn-gradient', constants, params, grid });
-    }
+  const passes = [packPass(points, dimensions)];
+  for (const run of runs(2 * attrs.iterations + 1, pairs, alone))
+    for (let offset = 0; offset < groups; offset += groupsAtOnce)
+      passes.push({
+        shader: 'sinkhorn-gradient',
+        constants: { ...constants, DIMENSIONS: dimensions, VALUES: dimensions + 1 },
+        params: { points, lanes, sharpness: 1 / attrs.epsilon, ...run, offset },
+        grid: [Math.min(groupsAtOnce, groups - offset), 1, 1],
+      });
   return passes;
 }
 
@@ -113,7 +135,11 @@ const CASES = [
   { name: 'stops early', shape: [13, 3], attrs: { epsilon: 0.1, iterations: 12, threshold: 0.5 } },
   { name: 'all iterations', shape: [37, 2], attrs: { epsilon: 0.05, iterations: 6, threshold: 0 } },
   { name: 'many workgroups', shape: [131, 2], attrs: { epsilon: 0.1, iterations: 3, threshold: 0 } },
-  { name: 'more than half a workgroup', shape: [65, 2], attrs: { epsilon: 0.05, iterations: 3, threshold: 0 } },
+  {
+    name: 'more than half a workgroup',
+    shape: [65, 2],
+    attrs: { epsilon: 0.05, iterations: 3, threshold: 0 },
+  },
 ];
 
 export const sinkhornOp = op<SinkhornAttributes>({
@@ -128,7 +154,10 @@ export const sinkhornOp = op<SinkhornAttributes>({
   },
   variants: {
     naive: {
-      scratch: ({ inputs }) => ({ rowCosts: sizes(inputs).points }),
+      scratch: ({ inputs }) => {
+        const { points, dimensions } = sizes(inputs);
+        return { points: 2 * points * dimensions, rowCosts: points };
+      },
       passes: forwardPasses,
     },
   },
@@ -158,7 +187,10 @@ export const sinkhornGradientOp = op<SinkhornAttributes>({
   },
   variants: {
     naive: {
-      scratch: ({ inputs }) => ({ adjoints: 2 * sizes(inputs).points }),
+      scratch: ({ inputs }) => {
+        const { points, dimensions } = sizes(inputs);
+        return { points: 2 * points * dimensions, weights: 2 * points };
+      },
       passes: gradientPasses,
     },
   },
