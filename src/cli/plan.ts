@@ -33,8 +33,8 @@ export async function run(config: ConfigOf<'plan'>): Promise<number> {
   return 0;
 }
 
-const mega = (value: number): string =>
-  `${(value / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })} M`;
+const count = (value: number): string =>
+  value >= 1e6 ? `${(value / 1e6).toFixed(1)} M` : value.toLocaleString('en');
 const giga = (value: number): string =>
   `${(value / 1e9).toLocaleString('en', { maximumFractionDigits: 2 })} G`;
 const mib = (bytes: number): string =>
@@ -49,10 +49,10 @@ function asText(config: ConfigOf<'plan'>, reports: readonly { name: string; repo
     '',
     table([
       ['parameters', 'count'],
-      ...Object.entries(parameters.byPart).map(([part, count]) => [part, mega(count)]),
+      ...Object.entries(parameters.byPart).map(([part, n]) => [part, count(n)]),
       [
         'all (of these not trained)',
-        `${mega(parameters.trained + parameters.frozen)} (${mega(parameters.frozen)})`,
+        `${count(parameters.trained + parameters.frozen)} (${count(parameters.frozen)})`,
       ],
     ]),
     '',
