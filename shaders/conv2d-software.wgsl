@@ -63,7 +63,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (firstRow >= rowCount) { return; }
   let column = workgroup.x * LANES + lane;
   let columnRead = min(column, columnQuads - 1u);
-  let weights = g * p.kh * p.kw * p.ci * co4;
+#if PACKED
+  let weights = (g * ((columnQuads + LANES - 1u) / LANES) + workgroup.x) * p.kh * p.kw * p.ci * LANES + lane;
+  let weightStride = LANES;
+#elif DATA_GRADIENT
+  let weights = (g * p.kh * p.kw * p.ci + columnRead * 4u) * co4;
+#else
+  let weights = g * p.kh * p.kw * p.ci * co4 + columnRead;
+  let weightStride = co4;
+#endif
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
   let b$h = row$h / (extent.x * extent.y);
@@ -92,8 +100,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         let moreMask = select(0.0, 1.0, more);
 #if DATA_GRADIENT
 #unroll k 4
-        let p$k = columnQuad(weights + (kernel + columnRead * 4u + $ku) * co4 + c);
-        let q$k = columnQuad(weights + (kernel + columnRead * 4u + $ku) * co4 + d);
+        let p$k = columnQuad(weights + (kernel + $ku) * co4 + c);
+        let q$k = columnQuad(weights + (kernel + $ku) * co4 + d);
 #end
 #unroll k 4
         let v0_$k = vec4f(p0[$k], p1[$k], p2[$k], p3[$k]);
@@ -101,8 +109,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #end
 #else
 #unroll k 4
-        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * co4 + columnRead);
-        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * co4 + columnRead);
+        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * weightStride);
+        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * weightStride);
 #end
 #endif
 #unroll h HALVES
