@@ -18,7 +18,7 @@ enable subgroups;
 #endif
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
   let ci4 = p.ci / 4u;
   let co4 = p.co / 4u;
@@ -59,12 +59,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let resultChannels = p.groups * co4;
 #endif
   let rowCount = p.batch * extent.x * extent.y;
-  let firstRow = workgroup.y * ROWS;
+  let tiles = (columnQuads + LANES - 1u) / LANES;
+  let tile = workgroup.x % tiles;
+  let firstRow = (workgroup.x / tiles * grid.y + workgroup.y) * ROWS; // rows beyond the grid's limit go on along x
   if (firstRow >= rowCount) { return; }
-  let column = workgroup.x * LANES + lane;
+  let column = tile * LANES + lane;
   let columnRead = min(column, columnQuads - 1u);
 #if PACKED
-  let weights = (g * ((columnQuads + LANES - 1u) / LANES) + workgroup.x) * p.kh * p.kw * p.ci * LANES + lane;
+  let weights = (g * tiles + tile) * p.kh * p.kw * p.ci * LANES + lane;
   let weightStride = LANES;
 #elif DATA_GRADIENT
   let weights = (g * p.kh * p.kw * p.ci + columnRead * 4u) * co4;

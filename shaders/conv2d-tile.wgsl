@@ -81,7 +81,7 @@ fn resultIndex(row: u32) -> u32 {
 #endif
 
 @compute @workgroup_size(SIDE * SIDE)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) thread: u32) {
   let p = params;
 #if DATA_GRADIENT
   let classes = p.stride * p.stride;
@@ -107,8 +107,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   first = start;
   size = extent;
   depth = allK;
-  let firstRow = workgroup.x * BLOCK;
-  let firstColumn = workgroup.y * BLOCK;
+  let tiles = (resultColumns + BLOCK - 1u) / BLOCK;
+  let firstRow = (workgroup.y / tiles * grid.x + workgroup.x) * BLOCK; // rows beyond the grid's limit go on along y
+  let firstColumn = workgroup.y % tiles * BLOCK;
   if (firstRow >= p.batch * extent.x * extent.y) { return; }
   let sums = tileProduct(firstRow, firstColumn, split * p.chunk, min(allK, (split + 1u) * p.chunk), thread);
 #unroll i 4

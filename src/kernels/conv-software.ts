@@ -2,6 +2,7 @@ import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.
 import type { Geometry } from './conv-geometry.js';
 import {
   type Direction,
+  foldRows,
   type Operands,
   type Split,
   splitDepth,
@@ -106,13 +107,14 @@ function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes): Pass {
   const { batch, height, width, outHeight, outWidth, groups, ci, co, stride } = geo;
   const rows = batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
   const ROWS = rows > 8 ? 16 : 8;
+  const { count, folds } = foldRows(Math.ceil(rows / ROWS));
   return {
     shader: 'conv2d-software',
     constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data },
     params: { ...geo },
     grid: [
-      Math.ceil((data ? ci : co) / (4 * lanes.LANES)),
-      Math.ceil(rows / ROWS),
+      Math.ceil((data ? ci : co) / (4 * lanes.LANES)) * folds,
+      count,
       groups * (data ? stride * stride : 1),
     ],
   };

@@ -2,6 +2,7 @@ import type { Attributes, Call, Pass } from '../engine/op.js';
 import type { Geometry } from './conv-geometry.js';
 import {
   type Direction,
+  foldRows,
   type Operands,
   type Split,
   splitDepth,
@@ -40,7 +41,8 @@ function tileOf(sizes: Sizes): Split & { BLOCK: number; grid: [number, number, n
   const BLOCK = rows > 32 && columns > 32 && down * across * products >= 64 ? 64 : 32;
   const tiles = count(BLOCK);
   const split = splitDepth(depth, tiles[0] * tiles[1] * products, BLOCK / 4, 128);
-  return { ...split, BLOCK, grid: [...tiles, products * split.splits] };
+  const folded = foldRows(tiles[0]);
+  return { ...split, BLOCK, grid: [folded.count, tiles[1] * folded.folds, products * split.splits] };
 }
 
 /** Temporary tensors of tilePasses(). */

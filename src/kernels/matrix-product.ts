@@ -18,6 +18,12 @@ export interface Split {
   readonly splits: number;
 }
 
+/** Tiles of rows, folded where they are more than WebGPU lets one dimension have; the folds go to the columns' dimension. */
+export function foldRows(tiles: number): { readonly count: number; readonly folds: number } {
+  const folds = Math.ceil(tiles / 65_535);
+  return { count: Math.ceil(tiles / folds), folds };
+}
+
 /** Enough workgroups for any adapter's cores to share evenly. */
 const ENOUGH_GROUPS = 256;
 
