@@ -47,7 +47,8 @@ export function geometry(what: string, x: Shape, w: Shape, attrs: ConvAttributes
     );
   const outHeight = outSize(height + top + bottom, kh, stride);
   const outWidth = outSize(width + left + right, kw, stride);
-  if (batch < 1 || outHeight < 1 || outWidth < 1)
+  if (batch < 1) throw new ShapeError(`${what}: wants at least one image, got x [${x}]`);
+  if (outHeight < 1 || outWidth < 1)
     throw new ShapeError(
       `${what}: x [${x}] with padding [${attrs.pad}] is smaller than the kernel ${kh}x${kw}`,
     );

@@ -26,9 +26,10 @@ export function linearSizes(what: string, x: Shape, w: Shape, { hole }: LinearAt
     throw new ShapeError(`${what}: wants w [groups, in, out], none of them 0, got [${w}]`);
   if (groups > 1 && holeLength > 0)
     throw new ShapeError(`${what}: a hole wants one group, w [${w}] has ${groups}`);
-  if (columns !== groups * k + holeLength || holeStart + holeLength > columns)
+  const want = groups * k + holeLength;
+  if (columns !== want || holeStart + holeLength > columns)
     throw new ShapeError(
-      `${what}: w [${w}]${hole ? ` and the hole [${hole}]` : ''} want ${groups * k + holeLength} columns, x [${x}] has ${columns}`,
+      `${what}: w [${w}] ${hole ? `and the hole [${hole}] want` : 'wants'} ${want} columns, x [${x}] has ${columns}`,
     );
   return { rows, groups, k, n, holeStart, holeLength };
 }
