@@ -3,13 +3,7 @@
 // Rows are weights' (i, j, ci), columns co, and k runs over the output pixels, LANES at once: lane l loads pixel l of x, four rows in
 // a texel. Workgroup z covers one group and one of `splits` ranges of pixels, whose sums are added up by another pass.
 enable subgroups;
-struct Params {
-  batch: u32, height: u32, width: u32, outHeight: u32, outWidth: u32,
-  groups: u32, kh: u32, kw: u32, ci: u32, co: u32,
-  stride: u32, top: u32, left: u32, xChannels: u32, xGroup: u32,
-  chunk: u32, // pixels of one split, a multiple of LANES
-}
-@group(0) @binding(0) var<uniform> params: Params;
+#include "lib/conv"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 

@@ -1,12 +1,6 @@
 // Weight gradient of a convolution for GPUs: a tiled matrix product over pixels. Rows are weights' (i, j, ci), columns co; several
 // workgroups share one tile's pixels (splits), to be added up by another pass.
-struct Params {
-  batch: u32, height: u32, width: u32, outHeight: u32, outWidth: u32,
-  groups: u32, kh: u32, kw: u32, ci: u32, co: u32,
-  stride: u32, top: u32, left: u32, xChannels: u32, xGroup: u32,
-  chunk: u32, // pixels of one split, a multiple of BLOCK/4
-}
-@group(0) @binding(0) var<uniform> params: Params;
+#include "lib/conv"
 #include "lib/tile"
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 

@@ -1,12 +1,7 @@
 // Weight gradient of a depthwise convolution: a thread sums four channels of one kernel row over `chunk` rows of dy, PATCH columns at
 // a time; the parts of all chunks are added up by another pass.
 #include "lib/grid"
-struct Params {
-  batch: u32, height: u32, width: u32, outHeight: u32, outWidth: u32,
-  kh: u32, kw: u32, channels: u32, stride: u32, top: u32, left: u32,
-  chunk: u32, splits: u32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
+#include "lib/depthwise"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 

@@ -4,5 +4,8 @@ struct Params {
   batch: u32, height: u32, width: u32, outHeight: u32, outWidth: u32,
   groups: u32, kh: u32, kw: u32, ci: u32, co: u32,
   stride: u32, top: u32, left: u32, xChannels: u32, xGroup: u32,
+#if SPLIT
+  chunk: u32, // of the summed dimension, for one split: whole steps of the kernel
+#endif
 }
 @group(0) @binding(0) var<uniform> params: Params;

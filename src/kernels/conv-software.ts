@@ -124,7 +124,7 @@ function weightProduct(geo: Geometry, lanes: Lanes, { chunk, splits }: Split): P
   const { groups, kh, kw, ci, co } = geo;
   return {
     shader: 'conv2d-weight-gradient-software',
-    constants: lanes,
+    constants: { ...lanes, SPLIT: true },
     params: { ...geo, chunk },
     grid: [Math.ceil(co / (4 * lanes.LANES)), Math.ceil((kh * kw * ci) / WEIGHT_ROWS), groups * splits],
   };

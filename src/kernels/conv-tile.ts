@@ -69,6 +69,7 @@ export function tilePasses(
       ROWS_ALONG_K: !weights,
       COLUMNS_ALONG_K: direction === 'data',
       DATA_GRADIENT: direction === 'data',
+      SPLIT: true,
     },
     params: { ...geo, chunk: split.chunk },
     grid,

@@ -90,7 +90,7 @@ function patchPass(
   if (direction === 'weights')
     return {
       shader: 'depthwise-weight-gradient-patch',
-      constants,
+      constants: { ...constants, SPLIT: true },
       params: { ...depthwiseParams(geo), chunk, splits },
       grid: linearGrid(quads * kh * splits, THREADS),
     };
