@@ -6,8 +6,10 @@ import type { SampleList } from '../data/samples.js';
 import { messageOf } from '../errors.js';
 import { EventWriter, removeEvents } from '../io/tensorboard.js';
 import { initialise } from '../model/state-dict.js';
+import { type ScoredFrame, spread, writeContactSheet } from '../report/contact-sheet.js';
 import { Checkpoint } from '../train/checkpoint.js';
 import { EpochLog } from '../train/epoch-log.js';
+import type { Evaluation } from '../train/evaluation.js';
 import { RunFiles } from '../train/run-files.js';
 import type { Session } from '../train/session.js';
 import { loadPretrained, loadWeights, restoreRun } from '../train/snapshot.js';
@@ -30,6 +32,17 @@ import { duration, ProgressDisplay } from './progress.js';
 import { resultsTable, type TestResult } from './results.js';
 import { testSplit } from './scoring.js';
 import { type Interruption, interruptedExitCode, watchInterrupt } from './signals.js';
+
+/** Test faces for the contact sheet: as many reals as fakes, of many videos. */
+function sheetOf(samples: SampleList, { scores, samples: seen }: Evaluation): ScoredFrame[] {
+  const frames = seen.map((index, row) => ({ ...samples.at(index), score: scores[row]! }));
+  return ([0, 1] as const).flatMap((wanted) =>
+    spread(
+      frames.filter(({ label }) => label === wanted),
+      16,
+    ),
+  );
+}
 
 /** The w_k start from this rate in every epoch; it is never halved (METHOD 4). */
 const TASK_LR = 1e-3;
@@ -125,7 +138,9 @@ class Run {
       }),
       about ? { variants: about.variants } : {},
     );
-    await this.tell(`adapter: ${detector.name}`);
+    await this.tell(
+      `adapter: ${detector.name}; the first step takes longer: the driver generates its code then`,
+    );
     return detector;
   }
 
@@ -216,7 +231,9 @@ class Run {
     if (config.save_model)
       await withCheckpoint(files.checkpoint('best'), (best) => loadWeights(best, session));
     else trainer.restoreBest();
-    const { results } = await testSplit(session, config.dataset[0]!, data.test, data.decoder, config.test_bs);
+    const name = config.dataset[0]!;
+    const { results, evaluation } = await testSplit(session, name, data.test, data.decoder, config.test_bs);
+    await writeContactSheet(join(files.folder, 'test_faces.png'), sheetOf(data.test, evaluation));
     for (const { name, metrics } of results) {
       const { auc, accuracy, video } = metrics;
       await files.log(

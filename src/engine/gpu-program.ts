@@ -1,7 +1,7 @@
 import type { Pass } from './op.js';
 import { type Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
-import { type Constants, type Reflection, reflect, shaderText } from './shader.js';
+import { type Constants, kernelKey, type Reflection, reflect, shaderText } from './shader.js';
 import { bytesOf, type NumberArray, type Tensor } from './tensor.js';
 
 /** Width of staging textures in texels of four f32: texel i of a tensor lies at (i % 1024, i / 1024). */
@@ -21,7 +21,7 @@ export class KernelCache {
   constructor(private readonly device: GPUDevice) {}
 
   static key(pass: Pass): string {
-    return `${pass.shader} ${JSON.stringify(pass.constants ?? {})}`;
+    return kernelKey(pass.shader, pass.constants);
   }
 
   get(pass: Pass): Promise<Kernel> {

@@ -1,7 +1,7 @@
 import type { Capabilities } from './op.js';
 import { largestBinding, type Plan, plan, slotPool } from './plan.js';
 import { bufferNeeds, type ProgramSource } from './runtime.js';
-import { reflect, shaderText } from './shader.js';
+import { kernelKey, reflect, shaderText } from './shader.js';
 import { alignTo, BYTES, bytesOf, type Meta } from './tensor.js';
 
 /** Device memory of programs compiled together, in bytes, by part. */
@@ -34,7 +34,9 @@ export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabi
   const staging = stagingBytes(plans);
   const byName = <T>(value: (made: Plan) => T): Record<string, T> =>
     Object.fromEntries(sources.map(({ name }, i) => [name, value(plans[i]!)]));
-  const keys = plans.flatMap(({ calls }) => calls.flatMap(({ passes }) => passes.map(pipelineKey)));
+  const keys = plans.flatMap(({ calls }) =>
+    calls.flatMap(({ passes }) => passes.map(({ shader, constants }) => kernelKey(shader, constants))),
+  );
   return {
     buffers,
     slots,
@@ -63,16 +65,8 @@ function stagingBytes(plans: readonly Plan[]): number {
 }
 
 const known = new Map<string, string[]>();
-const pipelineKey = ({
-  shader,
-  constants,
-}: {
-  shader: string;
-  constants?: Readonly<Record<string, number | boolean>>;
-}): string => `${shader} ${JSON.stringify(constants ?? {})}`;
-
 function textureNames(shader: string, constants: Readonly<Record<string, number | boolean>>): string[] {
-  const key = pipelineKey({ shader, constants });
+  const key = kernelKey(shader, constants);
   let names = known.get(key);
   if (!names) {
     names = reflect(shaderText(shader, constants)).bindings.flatMap(({ name, kind }) =>

@@ -10,6 +10,14 @@ import { shaders } from '../kernels/shaders.generated.js';
  */
 export type Constants = Readonly<Record<string, number | boolean>>;
 
+/** Names a pipeline: a shader with its constants; one that is false is as good as absent. */
+export const kernelKey = (shader: string, constants: Constants = {}): string =>
+  `${shader} ${JSON.stringify(
+    Object.entries(constants)
+      .filter(([, value]) => value !== false)
+      .sort(),
+  )}`;
+
 const library: Readonly<Record<string, string>> = shaders;
 
 export function shaderText(name: string, constants: Constants = {}): string {

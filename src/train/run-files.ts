@@ -23,7 +23,7 @@ const checkpoints = /^model_(best|last|\d+)\.safetensors$/;
 function isOurs(name: string): boolean {
   const whole = name.replace(/^\.(.*)\.tmp-\d+$/, '$1');
   return (
-    ['config.json', 'metrics.jsonl', 'train.log'].includes(whole) ||
+    ['config.json', 'metrics.jsonl', 'train.log', 'test_faces.png'].includes(whole) ||
     checkpoints.test(whole.replace(/\.json$/, '.safetensors'))
   );
 }
