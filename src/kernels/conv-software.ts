@@ -106,7 +106,8 @@ type Lanes = ReturnType<typeof lanesOf>;
 function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes): Pass {
   const { batch, height, width, outHeight, outWidth, groups, ci, co, stride } = geo;
   const rows = batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
-  const ROWS = rows > 8 ? 16 : 8;
+  // The taller the tile, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4.
+  const ROWS = rows <= 8 ? 8 : rows <= 32 || lanes.LANES === 8 ? 16 : 32;
   const { count, folds } = foldRows(Math.ceil(rows / ROWS));
   return {
     shader: 'conv2d-software',
