@@ -70,6 +70,7 @@ export const batchNormGradientOp = op<Attributes>({
     gradientCase([5, 13], 'relu', true),
     { ...gradientCase([6, 20], 'relu'), name: '6,20 frozen', attrs: { activation: 'relu', frozen: true } },
   ],
+  benchmarks: [gradientCase([4, 56, 56, 256], 'relu'), gradientCase([4, 56, 56, 256], 'relu', true)],
   tolerance: 2e-5,
 });
 

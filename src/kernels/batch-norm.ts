@@ -85,6 +85,7 @@ export const batchNormTrainOp = op<TrainAttributes>({
     trainCase([4, 1000], 'relu'),
     withoutStatistics(trainCase([5, 6], 'none')),
   ],
+  benchmarks: [trainCase([4, 56, 56, 256], 'relu'), trainCase([4, 56, 56, 256], 'relu', true)],
   tolerance: 2e-5,
 });
 
@@ -130,6 +131,7 @@ export const batchNormEvalOp = op<EvalAttributes>({
     evalCase([2, 7, 5, 12], 'relu', true),
     evalCase([7, 5], 'none', true),
   ],
+  benchmarks: [evalCase([4, 56, 56, 256], 'relu')],
 });
 
 function checked(name: string, inputs: readonly (Meta | undefined)[], activation: Activation) {

@@ -41,6 +41,44 @@ const weightSizes = ({ inputs, attrs }: Pick<Metas<WeightAttributes>, 'inputs' |
   return sizes;
 };
 
+type Sizes = readonly [string, Shape, Shape, ConvAttributes][];
+
+/** The sizes that all three operations are tried on. */
+const SIZES: Sizes = [
+  ['one channel 3x3', [2, 5, 7, 1], [1, 3, 3, 1, 1], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['primes 1x1', [1, 7, 5, 11], [1, 1, 1, 11, 13], { stride: 1, pad: [0, 0, 0, 0] }],
+  ['quads 3x3, groups 2', [2, 5, 6, 24], [2, 3, 3, 12, 20], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['wide 3x3', [1, 5, 5, 40], [1, 3, 3, 40, 36], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['1x1 groups 3', [3, 3, 5, 24], [3, 1, 1, 8, 40], { stride: 1, pad: [0, 0, 0, 0] }],
+  ['3x3 stride 2, groups 2', [2, 7, 8, 16], [2, 3, 3, 8, 4], { stride: 2, pad: [1, 1, 1, 1] }],
+  ['1x1 stride 2', [2, 6, 7, 8], [1, 1, 1, 8, 12], { stride: 2, pad: [0, 0, 0, 0] }],
+  [
+    'stem 7x7 stride 2, shared',
+    [1, 13, 12, 3],
+    [2, 7, 7, 3, 4],
+    { stride: 2, pad: [3, 3, 3, 3], sharedInput: true },
+  ],
+  ['3 channels, uneven padding', [2, 8, 9, 3], [1, 3, 3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
+  ['shared quads', [1, 4, 5, 8], [3, 3, 3, 8, 4], { stride: 1, pad: [1, 1, 1, 1], sharedInput: true }],
+  ['uneven padding, stride 3', [1, 9, 11, 4], [1, 3, 5, 4, 4], { stride: 3, pad: [0, 1, 2, 3] }],
+  ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
+];
+
+/** ResNet's and MobileNet's layers, batch 4. */
+const BENCHMARKS: Sizes = [
+  ['3x3 56x56x64', [4, 56, 56, 64], [1, 3, 3, 64, 64], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 28x28x128', [4, 28, 28, 128], [1, 3, 3, 128, 128], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 14x14x256', [4, 14, 14, 256], [1, 3, 3, 256, 256], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 7x7x512', [4, 7, 7, 512], [1, 3, 3, 512, 512], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 56x56x64, 4 groups', [4, 56, 56, 256], [4, 3, 3, 64, 64], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 28x28x128, 4 groups', [4, 28, 28, 512], [4, 3, 3, 128, 128], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 14x14x256, 4 groups', [4, 14, 14, 1024], [4, 3, 3, 256, 256], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 7x7x512, 4 groups', [4, 7, 7, 2048], [4, 3, 3, 512, 512], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['7x7/2 stem', [4, 224, 224, 3], [1, 7, 7, 3, 64], { stride: 2, pad: [3, 3, 3, 3], sharedInput: true }],
+  ['1x1 56x56 64 to 256', [4, 56, 56, 64], [1, 1, 1, 64, 256], { stride: 1, pad: [0, 0, 0, 0] }],
+  ['1x1 14x14 512 to 512', [4, 14, 14, 512], [1, 1, 1, 512, 512], { stride: 1, pad: [0, 0, 0, 0] }],
+];
+
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends ConvAttributes>(
   shader: ShaderName,
@@ -82,7 +120,8 @@ export const conv2dOp = op<ConvAttributes>({
     return [y];
   },
   cost: (call) => convCost(forwardSizes(call), call),
-  cases: cases((x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
+  cases: cases(SIZES, (x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
 });
 
 export const conv2dDataGradientOp = op<DataAttributes>({
@@ -107,7 +146,11 @@ export const conv2dDataGradientOp = op<DataAttributes>({
     return [dx];
   },
   cost: (call) => convCost(dataSizes(call), call),
-  cases: cases((x, w, attrs) => ({
+  cases: cases(SIZES, (x, w, attrs) => ({
+    inputs: [{ shape: outputShape(geometry('conv2d', x, w, attrs)) }, { shape: w }],
+    attrs: { ...attrs, height: x[1]!, width: x[2]! },
+  })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: outputShape(geometry('conv2d', x, w, attrs)) }, { shape: w }],
     attrs: { ...attrs, height: x[1]!, width: x[2]! },
   })),
@@ -136,36 +179,21 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
     return [dw];
   },
   cost: (call) => convCost(weightSizes(call), call),
-  cases: cases((x, w, attrs) => ({
+  cases: cases(SIZES, (x, w, attrs) => ({
+    inputs: [{ shape: x }, { shape: outputShape(geometry('conv2d', x, w, attrs)) }],
+    attrs: { ...attrs, kernel: [w[1]!, w[2]!], groups: w[0]! },
+  })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: x }, { shape: outputShape(geometry('conv2d', x, w, attrs)) }],
     attrs: { ...attrs, kernel: [w[1]!, w[2]!], groups: w[0]! },
   })),
 });
 
-/** The sizes that all three operations are tried on. */
 function cases<A extends ConvAttributes>(
+  list: Sizes,
   make: (x: Shape, w: Shape, attrs: ConvAttributes) => Omit<Case<A>, 'name'>,
 ): Case<A>[] {
-  const sizes: [string, Shape, Shape, ConvAttributes][] = [
-    ['one channel 3x3', [2, 5, 7, 1], [1, 3, 3, 1, 1], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['primes 1x1', [1, 7, 5, 11], [1, 1, 1, 11, 13], { stride: 1, pad: [0, 0, 0, 0] }],
-    ['quads 3x3, groups 2', [2, 5, 6, 24], [2, 3, 3, 12, 20], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['wide 3x3', [1, 5, 5, 40], [1, 3, 3, 40, 36], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['1x1 groups 3', [3, 3, 5, 24], [3, 1, 1, 8, 40], { stride: 1, pad: [0, 0, 0, 0] }],
-    ['3x3 stride 2, groups 2', [2, 7, 8, 16], [2, 3, 3, 8, 4], { stride: 2, pad: [1, 1, 1, 1] }],
-    ['1x1 stride 2', [2, 6, 7, 8], [1, 1, 1, 8, 12], { stride: 2, pad: [0, 0, 0, 0] }],
-    [
-      'stem 7x7 stride 2, shared',
-      [1, 13, 12, 3],
-      [2, 7, 7, 3, 4],
-      { stride: 2, pad: [3, 3, 3, 3], sharedInput: true },
-    ],
-    ['3 channels, uneven padding', [2, 8, 9, 3], [1, 3, 3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
-    ['shared quads', [1, 4, 5, 8], [3, 3, 3, 8, 4], { stride: 1, pad: [1, 1, 1, 1], sharedInput: true }],
-    ['uneven padding, stride 3', [1, 9, 11, 4], [1, 3, 5, 4, 4], { stride: 3, pad: [0, 1, 2, 3] }],
-    ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
-  ];
-  return sizes.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
+  return list.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
 }
 
 /**

@@ -58,6 +58,25 @@ const cost = (geo: Geometry, { inputs, outputs }: Metas) => ({
   bytes: trafficOf([...inputs, ...outputs]),
 });
 
+type Sizes = readonly [string, Shape, Shape, DepthwiseAttributes][];
+
+/** The sizes that all three operations are tried on. */
+const SIZES: Sizes = [
+  ['one channel', [1, 4, 3, 1], [3, 3, 1], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['primes', [2, 7, 5, 13], [3, 3, 13], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['quads', [2, 9, 10, 40], [3, 3, 40], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['stride 2', [2, 9, 10, 36], [3, 3, 36], { stride: 2, pad: [1, 1, 1, 1] }],
+  ['5x5 stride 2, uneven padding', [1, 11, 8, 12], [5, 5, 12], { stride: 2, pad: [1, 2, 2, 2] }],
+  ['5x5', [1, 6, 7, 8], [5, 5, 8], { stride: 1, pad: [2, 2, 2, 2] }],
+  ['stride over the edge', [2, 7, 8, 4], [3, 3, 4], { stride: 3, pad: [0, 0, 0, 0] }],
+];
+
+/** MobileNet's layers, batch 4. */
+const BENCHMARKS: Sizes = [
+  ['3x3 56x56x128', [4, 56, 56, 128], [3, 3, 128], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3/2 56x56x128', [4, 56, 56, 128], [3, 3, 128], { stride: 2, pad: [1, 1, 1, 1] }],
+];
+
 export const depthwiseConv2dOp = op<DepthwiseAttributes>({
   name: 'depthwise_conv2d',
   doc: 'y[b,oh,ow,c] = sum_{i,j} x[b, oh*stride+i-top, ow*stride+j-left, c] w[i,j,c]',
@@ -84,7 +103,8 @@ export const depthwiseConv2dOp = op<DepthwiseAttributes>({
     return [y];
   },
   cost: (call) => cost(forwardSizes(call), call),
-  cases: cases((x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
+  cases: cases(SIZES, (x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({ inputs: [{ shape: x }, { shape: w }], attrs })),
 });
 
 export const depthwiseDataGradientOp = op<DataAttributes>({
@@ -109,7 +129,11 @@ export const depthwiseDataGradientOp = op<DataAttributes>({
     return [dx];
   },
   cost: (call) => cost(dataSizes(call), call),
-  cases: cases((x, w, attrs) => ({
+  cases: cases(SIZES, (x, w, attrs) => ({
+    inputs: [{ shape: outputShape(sizes('depthwise_conv2d', x, w, attrs)) }, { shape: w }],
+    attrs: { ...attrs, height: x[1]!, width: x[2]! },
+  })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: outputShape(sizes('depthwise_conv2d', x, w, attrs)) }, { shape: w }],
     attrs: { ...attrs, height: x[1]!, width: x[2]! },
   })),
@@ -137,26 +161,21 @@ export const depthwiseWeightGradientOp = op<WeightAttributes>({
     return [dw];
   },
   cost: (call) => cost(weightSizes(call), call),
-  cases: cases((x, w, attrs) => ({
+  cases: cases(SIZES, (x, w, attrs) => ({
+    inputs: [{ shape: x }, { shape: outputShape(sizes('depthwise_conv2d', x, w, attrs)) }],
+    attrs: { ...attrs, kernel: [w[0]!, w[1]!] },
+  })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: x }, { shape: outputShape(sizes('depthwise_conv2d', x, w, attrs)) }],
     attrs: { ...attrs, kernel: [w[0]!, w[1]!] },
   })),
 });
 
-/** The sizes that all three operations are tried on. */
 function cases<A extends DepthwiseAttributes>(
+  list: Sizes,
   make: (x: Shape, w: Shape, attrs: DepthwiseAttributes) => Omit<Case<A>, 'name'>,
 ): Case<A>[] {
-  const sizes: [string, Shape, Shape, DepthwiseAttributes][] = [
-    ['one channel', [1, 4, 3, 1], [3, 3, 1], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['primes', [2, 7, 5, 13], [3, 3, 13], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['quads', [2, 9, 10, 40], [3, 3, 40], { stride: 1, pad: [1, 1, 1, 1] }],
-    ['stride 2', [2, 9, 10, 36], [3, 3, 36], { stride: 2, pad: [1, 1, 1, 1] }],
-    ['5x5 stride 2, uneven padding', [1, 11, 8, 12], [5, 5, 12], { stride: 2, pad: [1, 2, 2, 2] }],
-    ['5x5', [1, 6, 7, 8], [5, 5, 8], { stride: 1, pad: [2, 2, 2, 2] }],
-    ['stride over the edge', [2, 7, 8, 4], [3, 3, 4], { stride: 3, pad: [0, 0, 0, 0] }],
-  ];
-  return sizes.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
+  return list.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
 }
 
 /**

@@ -37,6 +37,25 @@ const weightSizes = ({ inputs, attrs }: Given<WeightAttributes>): LinearSizes =>
   return sizes;
 };
 
+type Sizes = readonly [string, Shape, Shape, LinearAttributes][];
+
+/** The sizes that all three operations are tried on. */
+const SIZES: Sizes = [
+  ['one', [1, 1], [1, 1, 1], {}],
+  ['primes', [3, 37], [1, 37, 5], {}],
+  ['quads', [8, 64], [1, 64, 36], {}],
+  ['many rows, groups 3', [37, 36], [3, 12, 8], {}],
+  ['head with a hole', [5, 48], [1, 32, 2], { hole: [16, 16] }],
+  ['hole at the end', [2, 11], [1, 7, 4], { hole: [7, 4] }],
+];
+
+/** Matrix products, and the fusion layer's first at a small batch. */
+const BENCHMARKS: Sizes = [
+  ['512', [512, 512], [1, 512, 512], {}],
+  ['1024', [1024, 1024], [1, 1024, 1024], {}],
+  ['8 x 2048 to 1000', [8, 2048], [1, 2048, 1000], {}],
+];
+
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends LinearAttributes>(
   shader: ShaderName,
@@ -88,7 +107,11 @@ export const linearOp = op<LinearAttributes>({
     return [y];
   },
   cost: (call) => cost(forwardSizes(call), call),
-  cases: cases((x, w, attrs) => {
+  cases: cases(SIZES, (x, w, attrs) => {
+    const bias = attrs.hole ? undefined : { shape: [w[0]! * w[2]!] };
+    return { inputs: [{ shape: x }, { shape: w }, bias], attrs };
+  }),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => {
     const bias = attrs.hole ? undefined : { shape: [w[0]! * w[2]!] };
     return { inputs: [{ shape: x }, { shape: w }, bias], attrs };
   }),
@@ -120,7 +143,11 @@ export const linearDataGradientOp = op<LinearAttributes>({
     return [dx];
   },
   cost: (call) => cost(dataSizes(call), call),
-  cases: cases((x, w, attrs) => ({ inputs: [{ shape: outputOf(x, w) }, { shape: w }], attrs })),
+  cases: cases(SIZES, (x, w, attrs) => ({ inputs: [{ shape: outputOf(x, w) }, { shape: w }], attrs })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
+    inputs: [{ shape: outputOf(x, w) }, { shape: w }],
+    attrs,
+  })),
 });
 
 export const linearWeightGradientOp = op<WeightAttributes>({
@@ -149,7 +176,11 @@ export const linearWeightGradientOp = op<WeightAttributes>({
     return [dw];
   },
   cost: (call) => cost(weightSizes(call), call),
-  cases: cases((x, w, attrs) => ({
+  cases: cases(SIZES, (x, w, attrs) => ({
+    inputs: [{ shape: x }, { shape: outputOf(x, w) }],
+    attrs: { ...attrs, groups: w[0]! },
+  })),
+  benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: x }, { shape: outputOf(x, w) }],
     attrs: { ...attrs, groups: w[0]! },
   })),
@@ -164,19 +195,11 @@ function outputOf(x: Shape, w: Shape): Shape {
   return [x[0]!, w[0]! * w[2]!];
 }
 
-/** The sizes that all three operations are tried on. */
 function cases<A extends LinearAttributes>(
+  list: Sizes,
   make: (x: Shape, w: Shape, attrs: LinearAttributes) => Omit<Case<A>, 'name'>,
 ): Case<A>[] {
-  const sizes: [string, Shape, Shape, LinearAttributes][] = [
-    ['one', [1, 1], [1, 1, 1], {}],
-    ['primes', [3, 37], [1, 37, 5], {}],
-    ['quads', [8, 64], [1, 64, 36], {}],
-    ['many rows, groups 3', [37, 36], [3, 12, 8], {}],
-    ['head with a hole', [5, 48], [1, 32, 2], { hole: [16, 16] }],
-    ['hole at the end', [2, 11], [1, 7, 4], { hole: [7, 4] }],
-  ];
-  return sizes.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
+  return list.map(([name, x, w, attrs]) => ({ name, ...make(x, w, attrs) }));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { linearGrid, need, op, trafficOf } from '../engine/op.js';
+import { type Case, linearGrid, need, op, trafficOf } from '../engine/op.js';
 import { type Meta, sizeOf, type Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
 
@@ -76,12 +76,12 @@ export const adamOp = op<AdamAttributes>({
     flops: 16 * sizeOf(need(inputs, 0).shape),
     bytes: trafficOf([...inputs, inputs[0], inputs[2], inputs[3]]),
   }),
-  cases: [
-    { n: 1, flag: 0 },
-    { n: 1031, flag: 0 },
-    { n: 70_000, flag: 0 },
-    { n: 64, flag: 1 },
-  ].map(({ n, flag }) => ({
+  cases: [adamCase(1), adamCase(1031), adamCase(70_000), adamCase(64, 1)],
+  benchmarks: [adamCase(20_000_000)],
+});
+
+function adamCase(n: number, flag = 0): Case<AdamAttributes> {
+  return {
     name: `${n}${flag ? ' flag up' : ''}`,
     inputs: [
       { shape: [n] },
@@ -89,11 +89,11 @@ export const adamOp = op<AdamAttributes>({
       { shape: [n] },
       { shape: [n], low: 0 },
       { shape: [4], values: [1e-3, 1 - 0.9 ** 3, Math.sqrt(1 - 0.999 ** 3), 0] },
-      { shape: [1], dtype: 'u32' as const, values: [flag] },
+      { shape: [1], dtype: 'u32', values: [flag] },
     ],
     attrs: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 },
-  })),
-});
+  };
+}
 
 /** One range of trained parameters with Adam's state, flat [N]. */
 export interface AdamGroup {
