@@ -1,0 +1,196 @@
+import {
+  type Kernel,
+  KernelCache,
+  type Place,
+  TEXTURE_ROW_BYTES,
+  TEXTURE_WIDTH,
+  textureRows,
+} from './gpu-program.js';
+import { type Plan, Scratch, slotPool, slotRanks } from './plan.js';
+import { alignTo, BYTES, bytesOf, type DType, type NumberArray, type Tensor } from './tensor.js';
+
+interface NamedBuffer {
+  readonly dtype: DType;
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+}
+
+const STORAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
+const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
+const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
+const STAGING = 0x8 | 0x2; // STORAGE_BINDING | COPY_DST, of a texture
+
+/** All device memory of a runtime: named buffers, the pool of slots, staging textures, parameters of passes. */
+export class GpuMemory {
+  private readonly named = new Map<string, NamedBuffer>();
+  private readonly slots: GPUBuffer[] = [];
+  private readonly textures: GPUTexture[] = [];
+  private readonly uniforms: GPUBuffer[] = [];
+  /** Slots and textures that an earlier program still uses, replaced by larger ones. */
+  private readonly retired: (GPUBuffer | GPUTexture)[] = [];
+
+  constructor(private readonly device: GPUDevice) {}
+
+  get bytes(): number {
+    return this.all().reduce(
+      (sum, resource) => sum + ('size' in resource ? resource.size : resource.height * TEXTURE_ROW_BYTES),
+      0,
+    );
+  }
+
+  release(): void {
+    for (const resource of this.all()) resource.destroy();
+    this.named.clear();
+    for (const list of [this.slots, this.uniforms, this.retired, this.textures]) list.length = 0;
+  }
+
+  allocate(name: string, dtype: DType, elements: number): void {
+    const bytes = alignTo(elements * BYTES[dtype], 4);
+    const old = this.named.get(name);
+    if (old && old.bytes >= bytes) return;
+    if (old)
+      throw new Error(
+        `buffer '${name}' is in use with ${old.bytes} bytes and cannot grow to ${bytes}; allocate it first`,
+      );
+    this.named.set(name, { dtype, bytes, buffer: this.storage(name, bytes) });
+  }
+
+  buffer(name: string): NamedBuffer {
+    const found = this.named.get(name);
+    if (!found) throw new Error(`no buffer '${name}'; allocate it or compile a program that uses it first`);
+    return found;
+  }
+
+  write(name: string, data: NumberArray, offset: number): void {
+    const { buffer, dtype } = this.buffer(name);
+    const typed = data instanceof Float64Array ? Float32Array.from(data) : data;
+    const bytes = alignTo(typed.byteLength, 4);
+    const whole = bytes === typed.byteLength ? typed : pad(typed, bytes);
+    this.device.queue.writeBuffer(buffer, offset * BYTES[dtype], whole as Float32Array<ArrayBuffer>);
+  }
+
+  /** Copies a range out; waits for all work submitted before. */
+  async read({ buffer, offset }: Place, count: number, dtype: DType): Promise<NumberArray> {
+    const bytes = alignTo(count * BYTES[dtype], 4);
+    const staging = this.device.createBuffer({
+      label: 'readback',
+      size: Math.max(4, bytes),
+      usage: READBACK,
+    });
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
+    this.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1);
+    const copy = staging.getMappedRange().slice(0);
+    staging.destroy();
+    if (dtype === 'u8') return new Uint8Array(copy, 0, count);
+    return dtype === 'u32' ? new Uint32Array(copy, 0, count) : new Float32Array(copy, 0, count);
+  }
+
+  /** Makes the pool of slots that these plans share and tells each plan which of the pool's buffers its slots are. */
+  reserveSlots(plans: readonly Plan[]): GPUBuffer[][] {
+    slotPool(plans).forEach((bytes, rank) => {
+      const old = this.slots[rank];
+      if (old && old.size >= bytes + TEXTURE_ROW_BYTES) return;
+      if (old) this.retired.push(old);
+      this.slots[rank] = this.storage(`slot ${rank}`, bytes);
+    });
+    return plans.map((made) => slotRanks(made).map((rank) => this.slots[rank]!));
+  }
+
+  /**
+   * Staging textures are shared by all passes of all programs: commands run in order, so one for each position in a pass is enough,
+   * as tall as the largest tensor that is ever staged there.
+   */
+  reserveTextures(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): GPUTexture[] {
+    return tallestStaged(plans, kernels).map((height, i) => {
+      const old = this.textures[i];
+      if (old && old.height >= height) return old;
+      if (old) this.retired.push(old);
+      const size = [TEXTURE_WIDTH, height];
+      const texture = this.device.createTexture({
+        label: `staging ${i}`,
+        size,
+        format: 'rgba32float',
+        usage: STAGING,
+      });
+      this.textures[i] = texture;
+      return texture;
+    });
+  }
+
+  /** One uniform buffer with a place for the parameters of each pass. */
+  uniformArena(label: string, parameters: readonly Uint32Array[]): GPUBufferBinding[] {
+    const stride = Math.max(256, this.device.limits.minUniformBufferOffsetAlignment);
+    let total = 0;
+    const offsets = parameters.map((data) => {
+      const offset = total;
+      total += alignTo(data.byteLength, stride);
+      return offset;
+    });
+    const buffer = this.device.createBuffer({ label, size: Math.max(total, stride), usage: UNIFORM });
+    this.uniforms.push(buffer);
+    return parameters.map((data, i) => {
+      this.device.queue.writeBuffer(buffer, offsets[i]!, data as Uint32Array<ArrayBuffer>);
+      return { buffer, offset: offsets[i]!, size: data.byteLength };
+    });
+  }
+
+  /** Where a tensor or temporary of a plan lies, whose slots are these buffers. */
+  place(value: Tensor | Scratch, { slotOf }: Plan, slots: readonly GPUBuffer[]): Place {
+    if (!(value instanceof Scratch) && value.root.storage.kind === 'buffer') {
+      const { buffer, offset } = value.root.storage;
+      return {
+        buffer: this.buffer(buffer).buffer,
+        offset: offset * BYTES[value.dtype],
+        bytes: bytesOf(value),
+      };
+    }
+    const slot = slotOf.get(value instanceof Scratch ? value : value.root);
+    if (slot === undefined)
+      throw new Error('this tensor has no place: it is not part of the program, or not retained');
+    return {
+      buffer: slots[slot]!,
+      offset: 0,
+      bytes: value instanceof Scratch ? value.bytes : bytesOf(value),
+    };
+  }
+
+  private all(): (GPUBuffer | GPUTexture)[] {
+    const named = [...this.named.values()].map(({ buffer }) => buffer);
+    return [...named, ...this.slots, ...this.uniforms, ...this.retired, ...this.textures];
+  }
+
+  private storage(label: string, bytes: number): GPUBuffer {
+    const { maxBufferSize } = this.device.limits;
+    // Whole texture rows, so that any tensor can be staged through a texture.
+    const size = alignTo(bytes, TEXTURE_ROW_BYTES) + TEXTURE_ROW_BYTES;
+    if (size > maxBufferSize)
+      throw new Error(
+        `buffer '${label}' wants ${size} bytes; this adapter has at most ${maxBufferSize} in one buffer`,
+      );
+    return this.device.createBuffer({ label, size, usage: STORAGE });
+  }
+}
+
+/** Rows of the tallest tensor staged at each position of a pass. */
+function tallestStaged(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): number[] {
+  const rows: number[] = [];
+  for (const { names, passes } of plans.flatMap(({ calls }) => calls))
+    for (const pass of passes) {
+      const { bindings } = kernels.get(KernelCache.key(pass))!.reflection;
+      bindings
+        .filter(({ kind }) => kind === 'texture')
+        .forEach(({ name }, i) => {
+          const value = names.get(pass.bind?.[name] ?? name);
+          if (value) rows[i] = Math.max(rows[i] ?? 1, textureRows(value));
+        });
+    }
+  return rows;
+}
+
+function pad(data: Exclude<NumberArray, Float64Array>, bytes: number): Uint8Array {
+  const padded = new Uint8Array(bytes);
+  padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return padded;
+}
