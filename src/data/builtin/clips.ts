@@ -2,7 +2,7 @@
 import { keyOf, Rng } from '../../rng.js';
 import { drawForgery, drawHistories, forge, withHistory } from './forge.js';
 import { atFrame, drawIdentity, drawScene, type Identity, type Scene } from './identity.js';
-import { addNoise, type Image } from './image.js';
+import type { Image } from './image.js';
 import { renderFace } from './render.js';
 
 export type Split = 'train' | 'val' | 'test';
@@ -61,11 +61,11 @@ export class Studio {
     const scene = drawScene(new Rng(key, 'scene'));
     const shoot =
       clip.donor === undefined ? this.genuine(clip.person, key) : this.forged(clip.person, clip.donor, key);
-    const frames = Array.from({ length: FRAMES_PER_CLIP }, async (_, t) => {
-      const picture = await shoot(atFrame(scene, t, key), new Rng(key, 'noise', t));
-      return addNoise(picture, 0.006, new Rng(key, 'grain', t));
-    });
-    return Promise.all(frames);
+    return Promise.all(
+      Array.from({ length: FRAMES_PER_CLIP }, (_, t) =>
+        shoot(atFrame(scene, t, key), new Rng(key, 'noise', t)),
+      ),
+    );
   }
 
   private genuine(person: number, key: number): Shot {

@@ -4,13 +4,26 @@
  * plausible as the other, so that only the disagreement inside one picture gives a forgery away.
  */
 import type { Rng } from '../../rng.js';
-import { addNoise, blend, blur, type Image, jpegRoundTrip, type Rgb, recolour, sharpen } from './image.js';
+import {
+  addNoise,
+  blend,
+  blur,
+  type Image,
+  jpegRoundTrip,
+  type Rgb,
+  recolour,
+  sharpen,
+  squircle,
+  tint,
+} from './image.js';
 import type { Landmarks } from './render.js';
 
 /** What a picture went through before it reached us. */
 export interface History {
+  /** White balance and exposure. */
   readonly gain: Rgb;
-  readonly bias: Rgb;
+  /** The other axis of white balance: from green (negative) to magenta. */
+  readonly tint: number;
   /** Gaussian sigma in pixels if positive; if negative, the amount of sharpening. */
   readonly softness: number;
   /** Standard deviation of the sensor noise. */
@@ -26,13 +39,13 @@ export interface Forgery {
   readonly donor: History;
 }
 
-/** A superellipse in the frame of the face: origin between eyes and mouth, y from the eyes to the mouth, which are 1 apart. */
+/** A squircle in the frame of the face: origin between eyes and mouth, y from the eyes to the mouth, which are 1 apart. */
 interface Region {
   readonly x: number;
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  readonly power: number;
+  readonly square: number;
   /** Width of the blending ramp, in the same unit. */
   readonly feather: number;
 }
@@ -46,33 +59,30 @@ const REGIONS = {
 } as const;
 
 const drawHistory = (rng: Rng): History => {
-  const light = rng.range(0.8, 1.15);
-  const gain = () => light + rng.range(-0.08, 0.08);
-  const bias = () => rng.range(-0.05, 0.05);
+  const exposure = rng.range(0.9, 1.08);
+  const warmth = rng.range(-0.05, 0.05);
   return {
-    gain: [gain(), gain(), gain()],
-    bias: [bias(), bias(), bias()],
-    softness: rng.range(-0.8, 1),
-    noise: 0.05 * rng.uniform() ** 2,
-    quality: rng.uniform() < 0.5 ? 100 : 30 + rng.below(60),
+    gain: [exposure * (1 + warmth), exposure, exposure * (1 - warmth)],
+    tint: rng.range(-TINT, TINT),
+    softness: rng.range(-0.4, 0.5),
+    noise: 0.004 + 0.02 * rng.uniform() ** 2,
+    quality: rng.uniform() < 0.65 ? 100 : 30 + rng.below(60),
   };
 };
 
-/** How far two histories are apart, in steps of what is easily seen. */
-function mismatch(a: History, b: History): number {
-  const grey = 0.55;
-  const shift = (c: 0 | 1 | 2) => (a.gain[c] - b.gain[c]) * grey + a.bias[c] - b.bias[c];
-  return Math.hypot(shift(0), shift(1), shift(2)) / 0.15;
-}
+/** Range of the tint, and how far apart the tints of a forgery's two parts are at least: what an attentive eye sees at once. */
+const TINT = 0.09;
+const MISMATCH = 0.09;
 
 /**
- * Two histories that disagree visibly. Either is drawn from the same distribution (the pair is exchangeable), so whole pictures with
- * the first of a pair are the fair counterpart of forgeries made with both.
+ * Two histories that disagree visibly in colour, and by chance in sharpness, noise and compression. Either is drawn from the same
+ * distribution (the pair is exchangeable), so a whole picture with the first of a pair is the fair counterpart of a forgery made
+ * with both.
  */
 export function drawHistories(rng: Rng): [History, History] {
   for (;;) {
-    const pair: [History, History] = [drawHistory(rng), drawHistory(rng)];
-    if (mismatch(...pair) >= 1) return pair;
+    const [a, b] = [drawHistory(rng), drawHistory(rng)];
+    if (Math.abs(a.tint - b.tint) >= MISMATCH) return [a, b];
   }
 }
 
@@ -85,7 +95,7 @@ export function drawForgery(rng: Rng): Forgery {
     y: y + jitter(),
     width: width + jitter(),
     height: height + jitter(),
-    power: rng.range(2, 5),
+    square: rng.uniform(),
     feather: rng.range(0.05, 0.15),
   };
   const [target, donor] = drawHistories(rng);
@@ -94,8 +104,9 @@ export function drawForgery(rng: Rng): Forgery {
 
 /** The picture after its history: colour first, sensor noise before compression. */
 export async function withHistory(image: Image, history: History, rng: Rng): Promise<Image> {
-  const { gain, bias, softness, noise, quality } = history;
-  const coloured = recolour(image, gain, bias);
+  const { softness, noise, quality } = history;
+  const coloured = recolour(image, history.gain);
+  for (let i = 0; i < coloured.data.length; i += 3) tint(coloured.data, i, history.tint);
   const focused = softness > 0 ? blur(coloured, softness) : sharpen(coloured, -softness);
   const noisy = addNoise(focused, noise, rng);
   return quality < 100 ? jpegRoundTrip(noisy, quality) : noisy;
@@ -116,7 +127,7 @@ export async function forge(
   const wanted = meanColour(target, mask);
   const found = meanColour(donor, mask);
   const gain = (c: 0 | 1 | 2) => wanted[c] / Math.max(0.02, found[c]);
-  const matched = recolour(donor, [gain(0), gain(1), gain(2)], [0, 0, 0]);
+  const matched = recolour(donor, [gain(0), gain(1), gain(2)]);
   const under = await withHistory(target, forgery.target, rng);
   return blend(under, await withHistory(matched, forgery.donor, rng), mask);
 }
@@ -133,8 +144,8 @@ function regionMask(region: Region, face: Landmarks, size: number): Float32Array
       const py = row + 0.5 - ey - dy / 2;
       const x = (px * dy - py * dx) / squared - region.x;
       const y = (px * dx + py * dy) / squared - region.y;
-      const reach = Math.abs(x / region.width) ** region.power + Math.abs(y / region.height) ** region.power;
-      const distance = (reach ** (1 / region.power) - 1) * Math.min(region.width, region.height);
+      const reach = squircle(x / region.width, y / region.height, region.square);
+      const distance = (reach - 1) * Math.min(region.width, region.height);
       mask[at] = Math.min(1, Math.max(0, 0.5 - distance / region.feather));
     }
   }

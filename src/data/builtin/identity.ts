@@ -11,8 +11,8 @@ export interface Identity {
   readonly iris: Rgb;
   readonly pores: NoiseTile;
   readonly strands: NoiseTile;
-  /** Half-width and half-height in half image sides, exponent of the outline, narrowing towards the chin. */
-  readonly head: { width: number; height: number; power: number; jaw: number };
+  /** Half-width and half-height in half image sides, squareness of the outline, narrowing towards the chin. */
+  readonly head: { width: number; height: number; square: number; jaw: number };
   readonly eye: { x: number; y: number; width: number; height: number; tilt: number; iris: number };
   readonly brow: { rise: number; thick: number; arch: number; slope: number };
   readonly nose: { y: number; width: number; bridge: number };
@@ -36,6 +36,8 @@ export interface Scene {
   readonly light: readonly [number, number, number];
   readonly lamp: Rgb;
   readonly ambient: number;
+  /** Mixed lighting: how the light turns from green to magenta per half image side, to the right and down. */
+  readonly spill: readonly [number, number];
   readonly gaze: readonly [number, number];
   readonly lids: number;
   readonly open: number;
@@ -93,7 +95,7 @@ export function drawIdentity(rng: Rng): Identity {
     head: {
       width: rng.range(0.56, 0.68),
       height: rng.range(0.74, 0.86),
-      power: rng.range(2, 2.5),
+      square: rng.range(0, 0.5),
       jaw: rng.range(0.08, 0.3),
     },
     eye: {
@@ -146,6 +148,7 @@ export function drawScene(rng: Rng): Scene {
     light: [direction[0] / length, direction[1] / length, direction[2] / length],
     lamp: [power * (1 + warmth), power, power * (1 - warmth)],
     ambient: rng.range(0.3, 0.55),
+    spill: [rng.range(-0.07, 0.07), rng.range(-0.07, 0.07)],
     gaze: [rng.range(-0.4, 0.4), rng.range(-0.2, 0.2)],
     lids: rng.range(0.75, 1),
     open: rng.uniform() < 0.4 ? rng.range(0.02, 0.1) : 0,
@@ -154,7 +157,7 @@ export function drawScene(rng: Rng): Scene {
     wall: [anyColour(), anyColour()],
     pattern: {
       tile: new NoiseTile(rng, 16),
-      scale: rng.range(0.2, 0.6),
+      scale: rng.range(0.4, 1.2),
       stripes: rng.uniform() < 0.3 ? rng.range(2, 7) : 0,
       angle: rng.range(0, Math.PI),
     },

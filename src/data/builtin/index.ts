@@ -3,12 +3,10 @@ import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf, UserError } from '../../errors.js';
 import { type Clip, FRAMES_PER_CLIP, type Label, labelOf, planClips, type Split, Studio } from './clips.js';
-import { encodePng } from './image.js';
+import { encodePng, type Image } from './image.js';
 
 /** Part of the cache folder's name: raise it whenever the pictures change. */
 const VERSION = 1;
-/** Clips drawn while earlier ones are being compressed and written by the thread pool. */
-const IN_FLIGHT = 4;
 
 export interface BuiltinOptions {
   readonly cacheDir: string;
@@ -61,21 +59,14 @@ async function drawAll(
 ) {
   const clips = planClips(seed);
   const studio = new Studio(size, seed);
-  let done = 0;
-  const remaining = clips.values();
-  const worker = async () => {
-    for (const clip of remaining) {
-      const folder = join(draft, folderOf(clip));
-      await mkdir(folder, { recursive: true });
-      const frames = await studio.film(clip);
-      await Promise.all(
-        frames.map(async (frame, t) => writeFile(join(folder, `00${t}.png`), await encodePng(frame))),
-      );
-      progress?.(++done, clips.length);
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-
+  for (const [done, clip] of clips.entries()) {
+    const folder = join(draft, folderOf(clip));
+    await mkdir(folder, { recursive: true });
+    const save = async (frame: Image, t: number) =>
+      writeFile(join(folder, `00${t}.png`), await encodePng(frame));
+    await Promise.all((await studio.film(clip)).map(save));
+    progress?.(done + 1, clips.length);
+  }
   const lists = join(draft, 'datasets', 'builtin');
   await mkdir(lists, { recursive: true });
   for (const split of ['train', 'val', 'test'] as const)

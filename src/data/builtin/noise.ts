@@ -1,12 +1,12 @@
 /** A tile of fractal noise, baked once and sampled per pixel: skin pores, hair strands, backgrounds. */
 import type { Rng } from '../../rng.js';
 
-const SIDE = 128;
+const SIDE = 64;
 
 export class NoiseTile {
   private readonly values = new Float32Array(SIDE * SIDE);
 
-  /** Octaves of value noise of 128/`coarsest`, then twice, four times ... that frequency, each at half the amplitude. */
+  /** Octaves of value noise of 64/`coarsest`, then twice, four times ... that frequency, each at half the amplitude. */
   constructor(rng: Rng, coarsest: number) {
     let amplitude = 1;
     for (let cell = coarsest; cell >= 1; cell >>= 1, amplitude /= 2) {

@@ -1,9 +1,9 @@
 /**
- * A software renderer for faces: every pixel is cast onto a head-shaped superellipsoid, turned into the head's own frame, painted
+ * A software renderer for faces: every pixel is cast onto a head-shaped squircle, turned into the head's own frame, painted
  * there feature by feature, and lit. Edges are anti-aliased by coverage (a smooth step one pixel wide), not by supersampling.
  */
 import type { Identity, Scene } from './identity.js';
-import { blank, type Image, type Rgb } from './image.js';
+import { blank, type Image, type Rgb, squircle, tint } from './image.js';
 
 /** A face's fixed points in pixels (0 is the outer edge of the first pixel). */
 export interface Landmarks {
@@ -23,8 +23,10 @@ const inside = (d: number, soft: number): number => {
   return t * t * (3 - 2 * t);
 };
 const bump = (x: number, sigma: number): number => Math.exp(-0.5 * (x / sigma) ** 2);
+/** Math.hypot guards against overflow and costs ten times as much. */
+const length2 = (x: number, y: number): number => Math.sqrt(x * x + y * y);
 const ellipse = (x: number, y: number, a: number, b: number): number =>
-  (Math.hypot(x / a, y / b) - 1) * Math.min(a, b);
+  (length2(x / a, y / b) - 1) * Math.min(a, b);
 
 /** The picture of a person, size x size, and where the features are. */
 export function renderFace(
@@ -64,24 +66,27 @@ class Painter {
   /** Leaves the colour of the image point (u, v), each in -1..1, in `colour`. */
   paint(u: number, v: number): void {
     const { who, scene, sin, cos } = this;
-    const { width, height, power, jaw } = who.head;
+    const { width, height, square, jaw } = who.head;
     const du = u - scene.shift[0];
     const dv = v - scene.shift[1];
     const x = (du * cos.roll + dv * sin.roll) / width;
     const y = (dv * cos.roll - du * sin.roll) / height;
 
-    this.background(u, v);
-    this.behind(x, y);
-    const reach = Math.abs(x) / (1 - jaw * Math.max(0, y) ** 1.5);
-    const radius = (reach ** power + Math.abs(y) ** power) ** (1 / power);
+    const chin = Math.max(0, y);
+    const radius = squircle(x / (1 - jaw * chin * chin), y, square);
     const cover = inside(radius - 1, this.soft);
-    if (cover === 0) return;
-    const under = [this.colour[0]!, this.colour[1]!, this.colour[2]!] as const;
-
-    const z = Math.sqrt(Math.max(0, 1 - radius * radius));
-    const back = z * cos.pitch + y * sin.pitch;
-    this.skin(x * cos.yaw - back * sin.yaw, y * cos.pitch - z * sin.pitch, x, y, z);
-    this.over(under, 1 - cover);
+    if (cover < 1) {
+      this.background(u, v);
+      this.behind(x, y);
+    }
+    if (cover > 0) {
+      const under = [this.colour[0]!, this.colour[1]!, this.colour[2]!] as const;
+      const z = Math.sqrt(Math.max(0, 1 - radius * radius));
+      const back = z * cos.pitch + y * sin.pitch;
+      this.skin(x * cos.yaw - back * sin.yaw, y * cos.pitch - z * sin.pitch, x, y, z);
+      this.over(under, 1 - cover);
+    }
+    tint(this.colour, 0, scene.spill[0] * u + scene.spill[1] * v);
   }
 
   /** The same mapping forwards: a point on the front of the head to image pixels. */
@@ -131,7 +136,7 @@ class Painter {
     const crown = ellipse(x, y + 0.1, 1 + volume, 1.02 + volume);
     this.over(dim(who.skin, 0.75 * shade), inside(Math.max(Math.abs(x) - 0.55, -y), soft));
     this.over(dim(scene.clothes, shade), inside(1.22 - y - 0.12 * Math.abs(x) ** 0.5 + 0.1 * x * x, soft));
-    const strand = 0.75 + 0.3 * who.strands.at(0.5 * x, 0.06 * y);
+    const strand = 0.75 + 0.3 * who.strands.at(x, 0.12 * y);
     this.over(dim(who.hair, strand), inside(Math.min(Math.max(crown, y - 0.25), outside), soft));
     const ear = ellipse(Math.abs(x) - 1, y, 0.09, 0.2);
     if (length < 0) this.over(dim(who.skin, 0.9 * shade), inside(ear, soft));
@@ -142,7 +147,7 @@ class Painter {
     const { who, soft } = this;
     const side = Math.abs(hx);
     this.colour.set(who.skin);
-    const pore = who.pores.at(0.45 * hx, 0.55 * hy);
+    const pore = who.pores.at(0.9 * hx, 1.1 * hy);
     for (let c = 0; c < 3; c++) this.colour[c]! *= 1 + 0.07 * who.roughness * pore;
     this.over([0.8, 0.35, 0.33], 0.25 * who.blush * bump(side - 0.5, 0.2) * bump(hy - 0.25, 0.17));
     this.over([0.25, 0.14, 0.12], 0.3 * bump(side - who.eye.x, 0.2) * bump(hy - who.eye.y + 0.03, 0.1));
@@ -152,7 +157,7 @@ class Painter {
       const chin =
         inside(0.42 - hy - 0.5 * (side - 0.5), 0.3) * inside(ellipse(hx, hy - 0.55, 0.2, 0.05), 0.05);
       const jaw = inside(0.3 - hy - 0.35 * side, 0.25);
-      this.over(who.hair, who.beard * (jaw - 0.3 * chin) * (0.75 + 0.25 * who.strands.at(hx, hy)));
+      this.over(who.hair, who.beard * (jaw - 0.3 * chin) * (0.75 + 0.25 * who.strands.at(2 * hx, 2 * hy)));
     }
     this.nose(hx, hy);
     this.mouth(hx, hy);
@@ -161,7 +166,7 @@ class Painter {
     const { fringe } = who;
     const hairline =
       fringe.y - fringe.curve * 0.5 * (hx - fringe.part) ** 2 + 0.5 * Math.max(0, side - 0.72) * 4;
-    const strand = 0.8 + 0.3 * who.strands.at(0.6 * hx + 0.1 * hy, 0.07 * hy) + 0.25 * bump(hy + 0.85, 0.1);
+    const strand = 0.8 + 0.3 * who.strands.at(1.2 * hx + 0.2 * hy, 0.14 * hy) + 0.25 * bump(hy + 0.85, 0.1);
     const [r, g, b] = who.hair;
     this.over([r * strand, g * strand, b * strand], inside(hy - hairline, 2 * soft));
   }
@@ -208,11 +213,11 @@ class Painter {
       const open = inside(opening, soft) * inside(Math.abs(t) - 1, soft / eye.width);
       const gx = ex * hand - scene.gaze[0] * 0.4 * eye.width;
       const gy = ey - scene.gaze[1] * eye.height;
-      const r = Math.hypot(gx, gy * (who.head.height / who.head.width));
+      const r = length2(gx, gy * (who.head.height / who.head.width));
       this.over(WHITE, open);
       this.over(who.iris, open * inside(r - eye.iris, soft));
       this.over(BLACK, open * inside(r - 0.45 * eye.iris, soft));
-      this.over([1, 1, 1], open * inside(Math.hypot(gx + 0.035, gy + 0.03) - 0.022, soft));
+      this.over([1, 1, 1], open * inside(length2(gx + 0.035, gy + 0.03) - 0.022, soft));
       this.over(BLACK, 0.75 * bump(ey + lid, 0.018 + 0.3 * soft) * inside(Math.abs(t) - 1.05, 0.2));
     }
     const by = hy - eye.y + brow.rise - brow.slope * ex - 0.6 * brow.arch * (ex - 0.05) ** 2;
@@ -233,7 +238,7 @@ class Painter {
     const ridge = inside(hy - nose.y - 0.03, 0.12) * inside(who.eye.y - 0.1 - hy, 0.3) * nose.bridge;
     const slope = ridge * 0.8 * (hx / nose.width) * bump(hx, 0.6 * nose.width);
     const [nx, ny, nz] = [x + slope, y * 0.8, z + 0.15];
-    const length = Math.hypot(nx, ny, nz);
+    const length = Math.sqrt(nx * nx + ny * ny + nz * nz);
     const lambert = (nx * lx + ny * ly + nz * lz) / length;
     const diffuse = Math.max(0, (lambert + 0.25) / 1.25);
     const shine = Math.max(0, (2 * lambert * nz) / length - lz) ** 12;
