@@ -274,7 +274,7 @@ test('a command sees its own flags and defaults only', () => {
   expect(config('bench kernels --op conv2d')).toEqual({
     op: 'conv2d',
     shape: undefined,
-    variant: 'all',
+    variant: undefined,
     adapter: undefined,
     json: false,
   });
