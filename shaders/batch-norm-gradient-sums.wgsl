@@ -39,7 +39,7 @@ fn terms(at: u32, c: Channel) -> Pair {
   let g = select(V(0.0), dy[at], y[at] > V(0.0));
   dresidual[at] = g;
 #elif RELU || SWISH
-  let g = dy[at] * slope(normal * c.weight + c.bias);
+  let g = dy[at] * slope((x[at] - c.mean) * (c.rstd * c.weight) + c.bias); // rounded as the forward pass rounds: no sign differs
 #else
   let g = dy[at];
 #endif

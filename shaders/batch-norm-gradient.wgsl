@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
     let at = (row + $ju) * params.columns + column;
     let normal = (x[at] - mean) * rstd;
 #if RELU || SWISH
-    let g = dy[at] * slope(normal * w + b);
+    let g = dy[at] * slope((x[at] - mean) * (rstd * w) + b); // rounded as the forward pass rounds: no sign differs
 #else
     let g = dy[at];
 #endif

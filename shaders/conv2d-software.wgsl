@@ -10,6 +10,7 @@
 // Pixels of dx with one (cy, cx) modulo the stride meet the same kernel taps kh = tap + stride*i, so each such class is a convolution
 // without holes, and no product with an inserted zero is computed.
 enable subgroups;
+const BLOCK_QUADS = 32u;
 #include "lib/conv"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
@@ -96,7 +97,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
       let base$h = select(0u, ((b$h * size.x + from$h.x) * size.y + from$h.y) * sourceChannels, inside$h) + sourceFirst;
 #end
       let kernel = ((tap.x + tapStep * i) * p.kw + tap.y + tapStep * j) * p.ci;
-      for (var c = 0u; c < depth; c += 2u) {
+      // Summed in two levels: a rounding error is then that of a short sum. Golden runs lost a ReLU's sign to longer ones.
+      for (var block = 0u; block < depth; block += BLOCK_QUADS) {
+        let end = min(block + BLOCK_QUADS, depth);
+#unroll h HALVES
+#unroll l LANES
+        var t$h_$l = vec4f();
+#end
+#end
+      for (var c = block; c < end; c += 2u) {
         let more = c + 1u < depth; // the last two quads may be one
         let d = select(c, c + 1u, more);
         let moreMask = select(0.0, 1.0, more);
@@ -122,9 +131,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
         {
           let x0 = subgroupBroadcast(x0_$h, $lu);
           let x1 = subgroupBroadcast(x1_$h, $lu);
-          s$h_$l += x0.x * v0_0 + x0.y * v0_1 + x0.z * v0_2 + x0.w * v0_3
-                  + x1.x * v1_0 + x1.y * v1_1 + x1.z * v1_2 + x1.w * v1_3;
+          t$h_$l += ((x0.x * v0_0 + x0.y * v0_1) + (x0.z * v0_2 + x0.w * v0_3))
+                  + ((x1.x * v1_0 + x1.y * v1_1) + (x1.z * v1_2 + x1.w * v1_3));
         }
+#end
+#end
+      }
+#unroll h HALVES
+#unroll l LANES
+        s$h_$l += t$h_$l;
 #end
 #end
       }

@@ -15,19 +15,35 @@ export interface CheckRow {
 const GUARD = 64; // elements: one alignment unit of 256 bytes on either side of a tensor
 const SENTINEL = 12345.678;
 
-/** Names of the variants that run a case on this runtime. */
-export function variantsOf(op: Op, sample: Case, runtime: Runtime): string[] {
+/** A variant of a case, and a runtime that runs it. */
+export interface Checkable {
+  readonly variant: string;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Every variant that runs a case here: also those meant for GPUs on a software adapter, where they are slow but must be right.
+ */
+export function checkables(op: Op, sample: Case, runtime: Runtime): Checkable[] {
   const metas = sample.inputs.map((input) => input && metaOf(input));
   const outputs = op.shape(metas, sample.attrs);
   const accumulate = outputs.map(() => false);
-  const call = {
-    inputs: metas,
-    outputs,
-    attrs: sample.attrs,
-    accumulate,
-    capabilities: runtime.capabilities,
-  };
-  return Object.entries(op.variants).flatMap(([name, variant]) => (isValid(variant, call) ? [name] : []));
+  const others = runtime.capabilities.software ? [runtime.sibling({ software: false })] : [];
+  const found = new Map<string, Checkable>();
+  for (const host of [runtime, ...others]) {
+    const call = { inputs: metas, outputs, attrs: sample.attrs, accumulate, capabilities: host.capabilities };
+    for (const [variant, spec] of Object.entries(op.variants))
+      if (!found.has(variant) && isValid(spec, call)) found.set(variant, { variant, runtime: host });
+  }
+  return [...found.values()];
+}
+
+/** All rows of one case: each variant, fresh and accumulating, and the gradient. */
+export async function* checkCase(runtime: Runtime, op: Op, sample: Case): AsyncGenerator<CheckRow> {
+  for (const { variant, runtime: host } of checkables(op, sample, runtime))
+    for (const accumulate of op.accumulates ? [false, true] : [false])
+      yield* await checkForward(host, op, sample, variant, accumulate);
+  yield* await checkGradient(runtime, op, sample);
 }
 
 /**

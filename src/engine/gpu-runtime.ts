@@ -105,8 +105,9 @@ export class GpuRuntime implements Runtime {
     this.platform.check();
   }
 
-  sibling(): GpuRuntime {
-    return new GpuRuntime(this.platform, this.kernels);
+  sibling(as: Partial<Capabilities> = {}): GpuRuntime {
+    const capabilities = { ...this.capabilities, ...as };
+    return new GpuRuntime({ ...this.platform, capabilities }, this.kernels);
   }
 
   release(): void {

@@ -63,8 +63,11 @@ export interface Runtime {
   idle(): Promise<void>;
   /** Bytes of device memory held. */
   readonly allocated: number;
-  /** A runtime on the same device with the same compiled kernels and buffers of its own. */
-  sibling(): Runtime;
+  /**
+   * A runtime on the same device with the same compiled kernels and buffers of its own. With `as`, one that takes the adapter for
+   * another: kernels meant for GPUs can so be checked on a software adapter.
+   */
+  sibling(as?: Partial<Capabilities>): Runtime;
   /** Frees the buffers. */
   release(): void;
   /** Frees the buffers and lets go of the device, so that the process can end. */

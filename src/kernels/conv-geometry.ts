@@ -88,7 +88,10 @@ export function expectOutput(what: string, dy: Shape, geo: Geometry): void {
   if (`${dy}` !== `${want}`) throw new ShapeError(`${what}: wants dy [${want}], got [${dy}]`);
 }
 
-/** Calls back with the flat indices (in x, w and y) of each product that a convolution sums. */
+/**
+ * Calls back with the flat indices (in x, w and y) of each small product that a convolution sums: ci values of x from there on, times
+ * a matrix [ci, co] of w, is added to co values of y.
+ */
 export function forEachProduct(geo: Geometry, visit: (x: number, w: number, y: number) => void): void {
   const { batch, height, width, outHeight, outWidth, groups, kh, kw, ci, co, stride, top, left } = geo;
   for (let b = 0; b < batch; b++)
@@ -103,10 +106,49 @@ export function forEachProduct(geo: Geometry, visit: (x: number, w: number, y: n
               const xAt = ((b * height + ih) * width + iw) * geo.xChannels + g * geo.xGroup;
               const yAt = (((b * outHeight + oh) * outWidth + ow) * groups + g) * co;
               const wAt = ((g * kh + i) * kw + j) * ci * co;
-              for (let c = 0; c < ci; c++)
-                for (let o = 0; o < co; o++) visit(xAt + c, wAt + c * co + o, yAt + o);
+              visit(xAt, wAt, yAt);
             }
           }
+}
+
+/** y += x w: the loop in which a float64 reference spends its time, so a plain one. */
+export function addProduct(
+  { ci, co }: Pick<Geometry, 'ci' | 'co'>,
+  [x, xAt]: readonly [Float64Array, number],
+  [w, wAt]: readonly [Float64Array, number],
+  [y, yAt]: readonly [Float64Array, number],
+): void {
+  for (let c = 0; c < ci; c++) {
+    const value = x[xAt + c]!;
+    for (let o = 0, k = wAt + c * co; o < co; o++, k++) y[yAt + o]! += value * w[k]!;
+  }
+}
+
+/** dx += w dy, the transpose of addProduct in x. */
+export function addDataProduct(
+  { ci, co }: Pick<Geometry, 'ci' | 'co'>,
+  [dx, xAt]: readonly [Float64Array, number],
+  [w, wAt]: readonly [Float64Array, number],
+  [dy, yAt]: readonly [Float64Array, number],
+): void {
+  for (let c = 0; c < ci; c++) {
+    let sum = 0;
+    for (let o = 0, k = wAt + c * co; o < co; o++, k++) sum += dy[yAt + o]! * w[k]!;
+    dx[xAt + c]! += sum;
+  }
+}
+
+/** dw += x dy, the transpose of addProduct in w. */
+export function addWeightProduct(
+  { ci, co }: Pick<Geometry, 'ci' | 'co'>,
+  [x, xAt]: readonly [Float64Array, number],
+  [dw, wAt]: readonly [Float64Array, number],
+  [dy, yAt]: readonly [Float64Array, number],
+): void {
+  for (let c = 0; c < ci; c++) {
+    const value = x[xAt + c]!;
+    for (let o = 0, k = wAt + c * co; o < co; o++, k++) dw[k]! += value * dy[yAt + o]!;
+  }
 }
 
 /** A multiplication and an addition for each product (those with padding included); each tensor moved once. */

@@ -1,6 +1,9 @@
 import { type Case, f32, linearGrid, type Metas, need, op, type Variant } from '../engine/op.js';
 import { type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
 import {
+  addDataProduct,
+  addProduct,
+  addWeightProduct,
   type ConvAttributes,
   convCost,
   expectOutput,
@@ -114,9 +117,8 @@ export const conv2dOp = op<ConvAttributes>({
   },
   reference: ([x, w], call) => {
     const y = new Float64Array(sizeOf(call.outputs[0]!.shape));
-    forEachProduct(forwardSizes(call), (i, j, k) => {
-      y[k]! += x![i]! * w![j]!;
-    });
+    const sizes = forwardSizes(call);
+    forEachProduct(sizes, (i, j, k) => addProduct(sizes, [x!, i], [w!, j], [y, k]));
     return [y];
   },
   cost: (call) => convCost(forwardSizes(call), call),
@@ -140,9 +142,8 @@ export const conv2dDataGradientOp = op<DataAttributes>({
   },
   reference: ([dy, w], call) => {
     const dx = new Float64Array(sizeOf(call.outputs[0]!.shape));
-    forEachProduct(dataSizes(call), (i, j, k) => {
-      dx[i]! += dy![k]! * w![j]!;
-    });
+    const sizes = dataSizes(call);
+    forEachProduct(sizes, (i, j, k) => addDataProduct(sizes, [dx, i], [w!, j], [dy!, k]));
     return [dx];
   },
   cost: (call) => convCost(dataSizes(call), call),
@@ -173,9 +174,8 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
   },
   reference: ([x, dy], call) => {
     const dw = new Float64Array(sizeOf(call.outputs[0]!.shape));
-    forEachProduct(weightSizes(call), (i, j, k) => {
-      dw[j]! += x![i]! * dy![k]!;
-    });
+    const sizes = weightSizes(call);
+    forEachProduct(sizes, (i, j, k) => addWeightProduct(sizes, [x!, i], [dw, j], [dy!, k]));
     return [dw];
   },
   cost: (call) => convCost(weightSizes(call), call),

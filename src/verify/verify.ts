@@ -1,29 +1,19 @@
-import { checkForward, checkGradient, variantsOf } from '../engine/check.js';
+import { checkCase } from '../engine/check.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
 import { operations } from '../kernels/index.js';
 import type { ModelName } from '../model/lib-net.js';
+import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
-import { type GoldenNet, verifyNet } from './golden-net.js';
+import { verifyNet } from './golden-net.js';
 import { row, type VerifyRow } from './rows.js';
 
 /** Every case of every operation on every variant that runs here, and its gradient by finite differences. */
 export async function* verifyOperations(runtime: Runtime): AsyncGenerator<VerifyRow> {
   for (const op of operations)
-    for (const sample of op.cases) {
-      for (const variant of variantsOf(op, sample, runtime))
-        for (const accumulate of op.accumulates ? [false, true] : [false])
-          for (const { name, quantity, error, tolerance } of await checkForward(
-            runtime,
-            op,
-            sample,
-            variant,
-            accumulate,
-          ))
-            yield row('operations', name, quantity, error, tolerance);
-      for (const { name, quantity, error, tolerance } of await checkGradient(runtime, op, sample))
+    for (const sample of op.cases)
+      for await (const { name, quantity, error, tolerance } of checkCase(runtime, op, sample))
         yield row('operations', name, quantity, error, tolerance);
-    }
 }
 
 const MODELS: Readonly<Record<string, ModelName>> = {
