@@ -26,6 +26,7 @@ import {
   openDetector,
   withCheckpoint,
 } from './detector.js';
+import type { FlagName } from './flags.js';
 import { version } from './program.js';
 import { programConfig } from './program-config.js';
 import { duration, ProgressDisplay } from './progress.js';
@@ -53,14 +54,26 @@ export async function run(asked: TrainConfig, call: Call): Promise<number> {
   const resumed = path === undefined ? undefined : await Checkpoint.open(path);
   try {
     const about = resumed && aboutOf(resumed);
-    // A resumed run goes on in its own folder unless another is named.
-    const place = (['name', 'save_path'] as const).filter((flag) => !call.given.has(flag));
-    const config = about ? adopt(asked, call.given, path!, about.flags, [...IDENTITY, ...place]) : asked;
+    const config = about ? adopt(asked, call.given, path!, about.flags, resumedFlags(call, about)) : asked;
     return await new Run(config, call, resumed, about).go();
   } finally {
     await resumed?.close();
   }
 }
+
+/** What a resumed run takes over: what makes it the same run, and all else (its folder, --epoch, ...) that is not given anew. */
+const resumedFlags = ({ given }: Call, { flags }: About): FlagName[] => [
+  ...IDENTITY,
+  ...(Object.keys(flags) as FlagName[]).filter((name) => !given.has(name) && !OF_THIS_CALL.has(name)),
+];
+const OF_THIS_CALL = new Set<FlagName>([
+  'resume_model',
+  'overwrite',
+  'pretrained',
+  'adapter',
+  'gpu_num',
+  'test',
+]);
 
 interface Data {
   readonly training: SampleList;
