@@ -1,4 +1,17 @@
-/** The engine as a library: `import { ... } from 'clew/engine'`. Browser-safe. */
+/** The engine as a library: `import { ... } from 'clew/engine'`. Browser-safe; `clew/node` opens an adapter in Node. */
+export { add } from '../kernels/add.js';
+export { batchNormEval, batchNormTrain } from '../kernels/batch-norm.js';
+export { conv2d } from '../kernels/conv2d.js';
+export { depthwiseConv2d } from '../kernels/depthwise-conv2d.js';
+export { dropout } from '../kernels/dropout.js';
+export { globalAveragePool } from '../kernels/global-average-pool.js';
+export { linear } from '../kernels/linear.js';
+export { maxPool2d } from '../kernels/max-pool2d.js';
+export { adam, sgd } from '../kernels/optimizers.js';
+export { relu } from '../kernels/relu.js';
+export { sigmoid } from '../kernels/sigmoid.js';
+export { softmaxCrossEntropy } from '../kernels/softmax-cross-entropy.js';
+export { swish } from '../kernels/swish.js';
 export { backward } from './autograd.js';
 export { type Device, GpuRuntime } from './gpu-runtime.js';
 export { type Capabilities, type Case, type Op, type OpSpec, op } from './op.js';
@@ -6,3 +19,4 @@ export { type Plan, plan } from './plan.js';
 export { ReferenceRuntime } from './reference-runtime.js';
 export type { Program, Runtime, Step } from './runtime.js';
 export { type DType, Graph, type NumberArray, type Shape, ShapeError, Tensor } from './tensor.js';
+export { Learner } from './training.js';
