@@ -2,13 +2,11 @@
 import * as clew from 'clew/engine';
 import { openRuntime } from 'clew/node';
 
-const [B, S] = [64, 12];
+const [B, S, pad] = [64, 12, [1, 1, 1, 1]];
 const graph = new clew.Graph();
 const learner = new clew.Learner(graph, { kernel: [1, 3, 3, 1, 8], weight: [1, 8, 2], bias: [2] });
 const { kernel, weight, bias } = learner.parameters;
-const features = clew.relu(
-  clew.conv2d(graph.buffer('x', [B, S, S, 1]), kernel, { stride: 1, pad: [1, 1, 1, 1] }),
-);
+const features = clew.relu(clew.conv2d(graph.buffer('x', [B, S, S, 1]), kernel, { stride: 1, pad }));
 const logits = clew.linear(clew.globalAveragePool(features), weight, bias);
 const loss = clew.softmaxCrossEntropy(logits, graph.buffer('y', [B], 'u32'));
 clew.backward(loss);

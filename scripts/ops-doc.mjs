@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { operations } from '../dist/src/kernels/index.js';
 
 const target = fileURLToPath(new URL('../docs/OPS.md', import.meta.url));
-const escape = (text) => text.replaceAll('|', '\\|').replaceAll('*', '\\*');
+const escaped = (text) => text.replaceAll('|', '\\|').replaceAll('*', '\\*');
 const rows = operations.map(
   ({ name, doc, inputs, outputs, mutates = [], accumulates = [], variants, gradient, cases }) => {
     const marked = inputs
@@ -15,7 +15,7 @@ const rows = operations.map(
       .join(', ');
     const cells = [
       `\`${name}\``,
-      escape(doc),
+      escaped(doc),
       marked,
       results,
       Object.keys(variants).join(', '),
