@@ -68,7 +68,7 @@ test("Adam's first step moves every parameter by the learning rate, against its 
   });
   expect(moved).toBeGreaterThan(1000);
   const tasks = await runtime.read('tasks', 0, 3);
-  tasks.forEach((w) => expect(Math.abs(w - 1)).toBeCloseTo(2e-3, 7));
+  for (const w of tasks) expect(Math.abs(w - 1)).toBeCloseTo(2e-3, 7);
 });
 
 test('slices record their statistics once each, although their forward pass is computed twice', async () => {
@@ -77,7 +77,7 @@ test('slices record their statistics once each, although their forward pass is c
   const read = (session: Session) => session.runtime.read('running', mean.offset, sizeOf(mean.shape));
   const [once, twice] = [await read(whole), await read(sliced)];
   // Two equal halves: the running mean goes from 0 to 0.1 of the batch mean, or to 0.19 of it in two updates.
-  twice.forEach((value, c) => expect(value).toBeCloseTo((once[c]! * 0.19) / 0.1, 9));
+  for (const [c, value] of twice.entries()) expect(value).toBeCloseTo((once[c]! * 0.19) / 0.1, 9);
 });
 
 test('two slices of equal halves give the whole step', async () => {
