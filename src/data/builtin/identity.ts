@@ -44,7 +44,8 @@ export interface Scene {
   readonly smile: number;
   readonly clothes: Rgb;
   readonly wall: readonly [Rgb, Rgb];
-  readonly pattern: { tile: NoiseTile; scale: number; stripes: number; angle: number };
+  /** Stripes or patches of the two wall colours; `hard` is how sharply they meet. */
+  readonly pattern: { tile: NoiseTile; scale: number; stripes: number; angle: number; hard: number };
 }
 
 const mix = (a: Rgb, b: Rgb, t: number): Rgb => [
@@ -137,7 +138,7 @@ export function drawScene(rng: Rng): Scene {
   const power = rng.range(0.75, 1.05);
   const anyColour = (): Rgb => {
     const grey = rng.range(0.1, 0.85);
-    const tint = () => grey + rng.range(-0.2, 0.2);
+    const tint = () => grey + rng.range(-0.25, 0.25);
     return [tint(), tint(), tint()];
   };
   return {
@@ -158,7 +159,8 @@ export function drawScene(rng: Rng): Scene {
     pattern: {
       tile: new NoiseTile(rng, 16),
       scale: rng.range(0.4, 1.2),
-      stripes: rng.uniform() < 0.3 ? rng.range(2, 7) : 0,
+      stripes: rng.uniform() < 0.5 ? rng.range(2, 9) : 0,
+      hard: 8 * rng.uniform() ** 2,
       angle: rng.range(0, Math.PI),
     },
   };

@@ -6,7 +6,7 @@ import { type Clip, FRAMES_PER_CLIP, type Label, labelOf, planClips, type Split,
 import { encodePng, type Image } from './image.js';
 
 /** Part of the cache folder's name: raise it whenever the pictures change. */
-const VERSION = 1;
+const VERSION = 2;
 
 export interface BuiltinOptions {
   readonly cacheDir: string;

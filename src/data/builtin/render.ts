@@ -117,12 +117,12 @@ class Painter {
 
   private background(u: number, v: number): void {
     const { wall, pattern } = this.scene;
+    const noise = pattern.tile.at(pattern.scale * u, pattern.scale * v);
     const along = u * Math.cos(pattern.angle) + v * Math.sin(pattern.angle);
-    const stripe =
-      pattern.stripes > 0 ? 0.5 + 0.5 * Math.tanh(6 * Math.sin(pattern.stripes * along)) : 0.5 + 0.4 * along;
+    const wave = pattern.stripes > 0 ? Math.sin(pattern.stripes * along) : noise + 0.5 * along;
     this.colour.set(wall[0]);
-    this.over(wall[1], Math.min(1, Math.max(0, stripe)));
-    const grain = 1 + 0.25 * pattern.tile.at(pattern.scale * u, pattern.scale * v);
+    this.over(wall[1], 0.5 + 0.5 * Math.tanh((0.7 + pattern.hard) * wave));
+    const grain = 1 + 0.2 * noise;
     for (let c = 0; c < 3; c++) this.colour[c]! *= grain;
   }
 
