@@ -1,5 +1,5 @@
 // Merges the chunks' moments (Chan, Golub, LeVeque 1979) into mean and 1/deviation, and moves the running statistics.
-// A workgroup serves 16 channels with 16 threads each.
+// A workgroup serves 16 channels with 16 threads each. SERIAL: a thread a channel, without barriers, which CPU adapters pay dearly.
 struct Params { rows: u32, channels: u32, chunk: u32, chunks: u32, epsilon: f32, momentum: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -29,24 +29,13 @@ fn momentsOf(chunk: u32, channel: u32) -> Moments {
   return Moments(n, shift + sum / n, max(squares - sum * sum / n, 0.0));
 }
 
-var<workgroup> tile: array<Moments, 256>;
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let channel = workgroup.x * 16u + lane % 16u;
+fn momentsFrom(channel: u32, first: u32, step: u32) -> Moments {
   var moments = Moments(0.0, 0.0, 0.0);
-  if (channel < params.channels) {
-    for (var chunk = lane / 16u; chunk < params.chunks; chunk += 16u) {
-      moments = merge(moments, momentsOf(chunk, channel));
-    }
-  }
-  tile[lane] = moments;
-  for (var half = 128u; half >= 16u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { tile[lane] = merge(tile[lane], tile[lane + half]); }
-  }
-  if (lane >= 16u || channel >= params.channels) { return; }
-  let all = tile[lane];
+  for (var chunk = first; chunk < params.chunks; chunk += step) { moments = merge(moments, momentsOf(chunk, channel)); }
+  return moments;
+}
+
+fn finish(channel: u32, all: Moments) {
   let batch = x[channel] + all.mean;
   batch_mean[channel] = batch;
   batch_rstd[channel] = 1.0 / sqrt(all.m2 / all.n + params.epsilon);
@@ -55,3 +44,24 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   variance[channel] += params.momentum * (all.m2 / (all.n - 1.0) - variance[channel]);
 #endif
 }
+
+#if SERIAL
+@compute @workgroup_size(16)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < params.channels) { finish(id.x, momentsFrom(id.x, 0u, 1u)); }
+}
+#else
+var<workgroup> tile: array<Moments, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let channel = workgroup.x * 16u + lane % 16u;
+  tile[lane] = Moments(0.0, 0.0, 0.0);
+  if (channel < params.channels) { tile[lane] = momentsFrom(channel, lane / 16u, 16u); }
+  for (var half = 128u; half >= 16u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { tile[lane] = merge(tile[lane], tile[lane + half]); }
+  }
+  if (lane < 16u && channel < params.channels) { finish(channel, tile[lane]); }
+}
+#endif

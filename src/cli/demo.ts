@@ -4,7 +4,7 @@ import { parseInvocation } from './program.js';
 import { run as train } from './train.js';
 
 /** What a laptop, or a software GPU on two cores, trains in minutes. */
-const SETTINGS = '--dataset builtin --model tiny --num_LIBs 4 --size 64 --bs 16 --lr 3e-3 --epoch 7'.split(
+const SETTINGS = '--dataset builtin --model tiny --num_LIBs 4 --size 64 --bs 16 --lr 3e-3 --epoch 5'.split(
   ' ',
 );
 

@@ -98,6 +98,7 @@ function variant(layout: Layout): Variant<Attributes> {
         },
         {
           shader: 'batch-norm-gradient-totals',
+          constants: { SERIAL: call.capabilities.software },
           params: {
             channels,
             chunks,

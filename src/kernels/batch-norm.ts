@@ -168,7 +168,7 @@ function train(layout: Layout): Variant<TrainAttributes> {
         { shader: 'batch-norm-moments', constants, params, grid },
         {
           shader: 'batch-norm-statistics',
-          constants: { RECORD: record },
+          constants: { RECORD: record, SERIAL: call.capabilities.software },
           params: { rows, channels, chunk: params.chunk, chunks, epsilon, momentum },
           grid: [Math.ceil(channels / 16), 1, 1],
         },

@@ -51,7 +51,9 @@ export const pixelDotOp = op({
   },
   variants: {
     tiles: {
-      passes: ({ inputs }) => [sumPass('pixelDot', need(inputs, 0).shape, false, { factor: 'factor' })],
+      passes: ({ inputs, capabilities: { software } }) => [
+        sumPass('pixelDot', need(inputs, 0).shape, { mean: false, software }, { factor: 'factor' }),
+      ],
     },
   },
   reference: ([x, factor], { inputs }) => {

@@ -12,7 +12,11 @@ export const globalAveragePoolOp = op({
     return [f32(batch, channels)];
   },
   variants: {
-    tiles: { passes: ({ inputs }) => [sumPass('globalAveragePool', need(inputs, 0).shape, true, {})] },
+    tiles: {
+      passes: ({ inputs, capabilities: { software } }) => [
+        sumPass('globalAveragePool', need(inputs, 0).shape, { mean: true, software }, {}),
+      ],
+    },
   },
   gradient: ({ inputs: [x], dys: [dy], into }) => {
     const [, height, width] = x!.shape;

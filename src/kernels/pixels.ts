@@ -11,16 +11,21 @@ export const imageOf = (name: string, shape: Shape): { batch: number; pixels: nu
 };
 
 /** y[b, c] = scale * the sum over pixels of x (times `factor`). */
-export function sumPass(name: string, shape: Shape, mean: boolean, bind: Record<string, string>): Pass {
+export function sumPass(
+  name: string,
+  shape: Shape,
+  { mean, software }: { mean: boolean; software: boolean },
+  bind: Record<string, string>,
+): Pass {
   const { batch, pixels, channels } = imageOf(name, shape);
   const width = widthFor(channels);
   const columns = channels / width;
   const lanes = Math.min(64, 2 ** Math.ceil(Math.log2(columns)));
   return {
     shader: 'pixel-sum',
-    constants: { VEC: width, PRODUCT: bind.factor !== undefined },
+    constants: { VEC: width, PRODUCT: bind.factor !== undefined, SERIAL: software },
     params: { pixels, columns, lanes, scale: mean ? 1 / pixels : 1 },
-    grid: [Math.ceil(columns / lanes), batch, 1],
+    grid: [Math.ceil(columns / (software ? 16 : lanes)), batch, 1],
     bind,
   };
 }
