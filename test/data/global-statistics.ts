@@ -41,12 +41,15 @@ export async function globalStatistics(file: Uint8Array): Promise<number[]> {
 }
 
 const log = (energy: number) => Math.log(energy + 1e-9);
-const mean = (values: ArrayLike<number>) => Array.prototype.reduce.call(values, add, 0) / values.length;
-const add = (a: number, b: number) => a + b;
+const mean = (values: ArrayLike<number>): number => {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+};
 
 function moments(plane: Float64Array): number[] {
-  const centre = mean(plane) as number;
-  const power = (k: number) => mean(plane.map((v) => (v - centre) ** k)) as number;
+  const centre = mean(plane);
+  const power = (k: number) => mean(plane.map((v) => (v - centre) ** k));
   const deviation = Math.sqrt(power(2)) + 1e-9;
   return [centre, deviation, power(3) / deviation ** 3, power(4) / deviation ** 4];
 }
