@@ -48,7 +48,10 @@ fn finish(channel: u32, all: Moments) {
 #if SERIAL
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x < params.channels) { finish(id.x, momentsFrom(id.x, 0u, 1u)); }
+  if (id.x >= params.channels) { return; }
+  let even = merge(momentsFrom(id.x, 0u, 4u), momentsFrom(id.x, 2u, 4u)); // short sums, as in the tree
+  let odd = merge(momentsFrom(id.x, 1u, 4u), momentsFrom(id.x, 3u, 4u));
+  finish(id.x, merge(even, odd));
 }
 #else
 var<workgroup> tile: array<Moments, 256>;

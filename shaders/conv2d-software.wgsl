@@ -10,7 +10,7 @@
 // Pixels of dx with one (cy, cx) modulo the stride meet the same kernel taps kh = tap + stride*i, so each such class is a convolution
 // without holes, and no product with an inserted zero is computed.
 enable subgroups;
-const BLOCK_QUADS = 32u;
+const BLOCK_QUADS = 16u;
 #include "lib/conv"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;

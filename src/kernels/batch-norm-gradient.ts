@@ -1,4 +1,5 @@
 import {
+  avoidsBarriers,
   type Call,
   type CaseInput,
   f32,
@@ -98,7 +99,7 @@ function variant(layout: Layout): Variant<Attributes> {
         },
         {
           shader: 'batch-norm-gradient-totals',
-          constants: { SERIAL: call.capabilities.software },
+          constants: { SERIAL: avoidsBarriers(call.capabilities) },
           params: {
             channels,
             chunks,

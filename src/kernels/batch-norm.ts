@@ -1,4 +1,5 @@
 import {
+  avoidsBarriers,
   type Call,
   type Case,
   type CaseInput,
@@ -168,7 +169,7 @@ function train(layout: Layout): Variant<TrainAttributes> {
         { shader: 'batch-norm-moments', constants, params, grid },
         {
           shader: 'batch-norm-statistics',
-          constants: { RECORD: record, SERIAL: call.capabilities.software },
+          constants: { RECORD: record, SERIAL: avoidsBarriers(call.capabilities) },
           params: { rows, channels, chunk: params.chunk, chunks, epsilon, momentum },
           grid: [Math.ceil(channels / 16), 1, 1],
         },

@@ -1,4 +1,4 @@
-import { f32, need, op } from '../engine/op.js';
+import { avoidsBarriers, f32, need, op } from '../engine/op.js';
 import { ShapeError, type Tensor } from '../engine/tensor.js';
 import { cost, imageOf, owner, SHAPES, scalePass, sumPass } from './pixels.js';
 
@@ -51,8 +51,13 @@ export const pixelDotOp = op({
   },
   variants: {
     tiles: {
-      passes: ({ inputs, capabilities: { software } }) => [
-        sumPass('pixelDot', need(inputs, 0).shape, { mean: false, software }, { factor: 'factor' }),
+      passes: ({ inputs, capabilities }) => [
+        sumPass(
+          'pixelDot',
+          need(inputs, 0).shape,
+          { mean: false, serial: avoidsBarriers(capabilities) },
+          { factor: 'factor' },
+        ),
       ],
     },
   },

@@ -1,4 +1,4 @@
-import { f32, need, op } from '../engine/op.js';
+import { avoidsBarriers, f32, need, op } from '../engine/op.js';
 import { sizeOf, type Tensor } from '../engine/tensor.js';
 import { cost, imageOf, owner, SHAPES, scalePass, sumPass } from './pixels.js';
 
@@ -13,8 +13,13 @@ export const globalAveragePoolOp = op({
   },
   variants: {
     tiles: {
-      passes: ({ inputs, capabilities: { software } }) => [
-        sumPass('globalAveragePool', need(inputs, 0).shape, { mean: true, software }, {}),
+      passes: ({ inputs, capabilities }) => [
+        sumPass(
+          'globalAveragePool',
+          need(inputs, 0).shape,
+          { mean: true, serial: avoidsBarriers(capabilities) },
+          {},
+        ),
       ],
     },
   },

@@ -14,7 +14,7 @@ export const imageOf = (name: string, shape: Shape): { batch: number; pixels: nu
 export function sumPass(
   name: string,
   shape: Shape,
-  { mean, software }: { mean: boolean; software: boolean },
+  { mean, serial }: { mean: boolean; serial: boolean },
   bind: Record<string, string>,
 ): Pass {
   const { batch, pixels, channels } = imageOf(name, shape);
@@ -23,9 +23,9 @@ export function sumPass(
   const lanes = Math.min(64, 2 ** Math.ceil(Math.log2(columns)));
   return {
     shader: 'pixel-sum',
-    constants: { VEC: width, PRODUCT: bind.factor !== undefined, SERIAL: software },
+    constants: { VEC: width, PRODUCT: bind.factor !== undefined, SERIAL: serial },
     params: { pixels, columns, lanes, scale: mean ? 1 / pixels : 1 },
-    grid: [Math.ceil(columns / (software ? 16 : lanes)), batch, 1],
+    grid: [Math.ceil(columns / (serial ? 16 : lanes)), batch, 1],
     bind,
   };
 }

@@ -1,9 +1,9 @@
 /** The data set of `--dataset builtin`: drawn on the spot, cached, in the reference's list layout. */
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { messageOf, UserError } from '../../errors.js';
+import { attempt } from '../../io/files.js';
 import { type Clip, FRAMES_PER_CLIP, type Label, labelOf, planClips, type Split, Studio } from './clips.js';
-import { encodePng, type Image } from './image.js';
+import { encodePng } from './image.js';
 
 /** Part of the cache folder's name: raise it whenever the pictures change. */
 const VERSION = 2;
@@ -19,6 +19,7 @@ export interface BuiltinOptions {
 /**
  * Makes the set unless the cache has it. It appears whole or not at all: it is drawn into a temporary folder that is then renamed,
  * so a killed run leaves nothing that looks complete and two runs at once do not disturb each other.
+ * @throws UserError that names the folder and the way out
  * @returns the folder for `--datasets` and the name for `--dataset`
  */
 export async function ensureBuiltin(
@@ -28,19 +29,18 @@ export async function ensureBuiltin(
   const home = resolve(options.cacheDir, `builtin-${VERSION}-${size}px-seed${seed}`);
   const found = { datasetsDir: join(home, 'datasets'), name: 'builtin' } as const;
   if (await exists(home)) return found;
-  let draft: string | undefined;
-  try {
+  await attempt('write', home, async () => {
     await mkdir(options.cacheDir, { recursive: true });
-    draft = await mkdtemp(`${home}.`);
-    await drawAll(draft, home, size, seed, options.progress);
-    await rename(draft, home);
-  } catch (error) {
-    if (draft) await rm(draft, { recursive: true, force: true });
-    if (!(await exists(home)))
-      throw new UserError(`cannot make the built-in data set in ${home}: ${messageOf(error)}`, 1, {
-        cause: error,
-      });
-  }
+    const draft = await mkdtemp(`${home}.`);
+    try {
+      await drawAll(draft, home, size, seed, options.progress);
+      await rename(draft, home);
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      const overtaken = await exists(home);
+      if (!overtaken) throw error;
+    }
+  });
   return found;
 }
 
@@ -62,9 +62,8 @@ async function drawAll(
   for (const [done, clip] of clips.entries()) {
     const folder = join(draft, folderOf(clip));
     await mkdir(folder, { recursive: true });
-    const save = async (frame: Image, t: number) =>
-      writeFile(join(folder, `00${t}.png`), await encodePng(frame));
-    await Promise.all((await studio.film(clip)).map(save));
+    const pngs = await Promise.all((await studio.film(clip)).map(encodePng));
+    for (const [t, png] of pngs.entries()) await writeFile(join(folder, `00${t}.png`), png);
     progress?.(done + 1, clips.length);
   }
   const lists = join(draft, 'datasets', 'builtin');
