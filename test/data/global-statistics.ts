@@ -41,17 +41,19 @@ export async function globalStatistics(file: Uint8Array): Promise<number[]> {
 }
 
 const log = (energy: number) => Math.log(energy + 1e-9);
-const mean = (values: ArrayLike<number>): number => {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
-};
 
 function moments(plane: Float64Array): number[] {
-  const centre = mean(plane);
-  const power = (k: number) => mean(plane.map((v) => (v - centre) ** k));
-  const deviation = Math.sqrt(power(2)) + 1e-9;
-  return [centre, deviation, power(3) / deviation ** 3, power(4) / deviation ** 4];
+  let mean = 0;
+  for (const v of plane) mean += v / plane.length;
+  let [m2, m3, m4] = [0, 0, 0];
+  for (const v of plane) {
+    const d = v - mean;
+    m2 += (d * d) / plane.length;
+    m3 += (d * d * d) / plane.length;
+    m4 += (d * d * d * d) / plane.length;
+  }
+  const deviation = Math.sqrt(m2) + 1e-9;
+  return [mean, deviation, m3 / deviation ** 3, m4 / deviation ** 4];
 }
 
 function derivativeEnergies(plane: Float64Array, side: number): number[] {
