@@ -120,6 +120,12 @@ describe('the built-in data set', () => {
     };
     expect(auc({ train: train.labels, test: test.labels })).toBeLessThan(0.7);
 
+    // Learned from permuted labels, it is a coin.
+    const order = new Rng('permuted labels').permutation(train.labels.length);
+    const coin = auc({ train: [...order].map((i) => train.labels[i]!), test: test.labels });
+    expect(coin).toBeGreaterThan(0.4);
+    expect(coin).toBeLessThan(0.6);
+
     // The same regression does find what a global statistic shows: pictures whose blue contrast is above the median.
     const column = GLOBAL_STATISTICS.indexOf('blue: deviation');
     const median = train.rows.map((row) => row[column]!).toSorted((a, b) => a - b)[train.rows.length / 2]!;
