@@ -1,8 +1,7 @@
-// y[i] = sum over splits s of parts[s, i], in order; of each `run` elements of a part, only the first `kept` are in y. One thread an
-// element of y.
+// y[i] = sum over splits s of parts[s, i], in order. One thread an element of y.
 #include "lib/grid"
 
-struct Params { size: u32, splits: u32, kept: u32, run: u32 }
+struct Params { size: u32, splits: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -12,13 +11,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let p = params;
   let i = flat(workgroup, grid) * 256u + lane;
   if (i >= p.size) { return; }
-  let first = i / p.kept * p.run + i % p.kept;
-  let apart = p.size / p.kept * p.run;
 #if ACCUMULATE
   var sum = y[i];
 #else
   var sum = 0.0;
 #endif
-  for (var s = 0u; s < p.splits; s++) { sum += parts[s * apart + first]; }
+  for (var s = 0u; s < p.splits; s++) { sum += parts[s * p.size + i]; }
   y[i] = sum;
 }

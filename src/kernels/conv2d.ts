@@ -12,7 +12,7 @@ import {
   geometry,
   outputShape,
 } from './conv-geometry.js';
-import { paddedForward, paddedWeightGradient } from './conv-padded.js';
+import { stemForward, stemWeightGradient } from './conv-stem.js';
 import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
@@ -102,7 +102,7 @@ export const conv2dOp = op<ConvAttributes>({
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
     ...matrixVariants('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
-    padded: paddedForward(forwardSizes),
+    stem: stemForward(forwardSizes),
     naive: naive('conv2d-naive', forwardSizes),
   },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
@@ -169,7 +169,7 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
   },
   variants: {
     ...matrixVariants('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
-    padded: paddedWeightGradient(weightSizes),
+    stem: stemWeightGradient(weightSizes),
     naive: naive('conv2d-weight-gradient-naive', weightSizes),
   },
   reference: ([x, dy], call) => {

@@ -1,5 +1,5 @@
 import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.js';
-import { type Meta, sizeOf } from '../engine/tensor.js';
+import { sizeOf } from '../engine/tensor.js';
 
 /** What is computed of a convolution: y, or the gradient of x (data) or of w (weights). Each is a matrix product. */
 export type Direction = 'forward' | 'data' | 'weights';
@@ -56,23 +56,13 @@ export function splitPasses(
     bind: { ...operands, result: whole ? operands.result : 'parts' },
   };
   if (whole) return [main];
-  return [main, sumPass(splits, { kept: 1, run: 1 }, outputs[0]!, ACCUMULATE, operands.result)];
-}
-
-/** The second pass of a split product: adds up `parts`, of which each `run` of elements starts with `kept` that are in the result. */
-export function sumPass(
-  splits: number,
-  { kept, run }: { readonly kept: number; readonly run: number },
-  { shape }: Meta,
-  accumulate: boolean,
-  result: string,
-): Pass {
-  const size = sizeOf(shape);
-  return {
+  const size = sizeOf(outputs[0]!.shape);
+  const sum: Pass = {
     shader: 'split-sum',
-    constants: { ACCUMULATE: accumulate },
-    params: { size, splits, kept, run },
+    constants: { ACCUMULATE },
+    params: { size, splits },
     grid: linearGrid(size, 256),
-    bind: { y: result },
+    bind: { y: operands.result },
   };
+  return [main, sum];
 }
