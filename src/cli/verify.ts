@@ -65,14 +65,15 @@ const asJson = (adapter: string, rows: readonly VerifyRow[], passed: number, fai
 });
 
 function asText(adapter: string, rows: readonly VerifyRow[], passed: number, failed: number): string {
-  const cells = rows.map(({ file, name, quantity, error, tolerance, ok }) => [
+  const cells = rows.map(({ file, name, quantity, error, tolerance, ok, freeRunning }) => [
     ok ? 'ok' : 'FAIL',
     file,
     name,
     quantity,
     error.toExponential(1),
     tolerance.toExponential(1),
+    freeRunning?.toExponential(1) ?? '',
   ]);
-  const heading = ['', 'file', 'case', 'quantity', 'error', 'tolerance'];
+  const heading = ['', 'file', 'case', 'quantity', 'error', 'tolerance', 'free-running'];
   return `${table([heading, ...cells])}\n\n${adapter}\n${passed} passed, ${failed} failed\n`;
 }

@@ -28,10 +28,21 @@ export async function verifyNet(
   else
     rows.push(
       ...training.filter(({ quantity }) => !isLater(quantity)),
-      ...(await replay(net, file, golden, config)),
+      ...(await replay(net, file, golden, config)).map((replayed) => besideFreeRunning(replayed, training)),
     );
   net.release();
   return rows;
+}
+
+/** The replay does not hide what the run did by itself. */
+function besideFreeRunning(replayed: VerifyRow, training: readonly VerifyRow[]): VerifyRow {
+  const free = training.find(({ quantity }) => quantity === replayed.quantity);
+  if (!free) return replayed;
+  return {
+    ...replayed,
+    quantity: `${replayed.quantity} (from the reference's step)`,
+    freeRunning: free.error,
+  };
 }
 
 const isLater = (quantity: string): boolean => /^step [1-9]|_after/.test(quantity);
@@ -52,7 +63,7 @@ async function replay(
     if (i > 0) await net.continueFrom(reference);
     const before = await net.weights();
     net.step(i);
-    if (i > 0) rows.push(...(await net.losses(file, i, step)).map(fromReference));
+    if (i > 0) rows.push(...(await net.losses(file, i, step)));
     if (i < last) {
       reference.step(i);
       const [got, want] = [await net.weights(), await reference.weights()];
@@ -61,15 +72,10 @@ async function replay(
       );
     }
   }
-  rows.push(...(await net.after(file)).map(fromReference));
+  rows.push(...(await net.after(file)));
   reference.release();
   return rows;
 }
-
-const fromReference = (checked: VerifyRow): VerifyRow => ({
-  ...checked,
-  quantity: `${checked.quantity} (from the reference's step)`,
-});
 
 /** |(got - before) - (want - before)| / |want - before|. */
 function updateError(before: ArrayLike<number>, got: ArrayLike<number>, want: ArrayLike<number>): number {

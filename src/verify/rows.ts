@@ -6,6 +6,8 @@ export interface VerifyRow {
   readonly error: number;
   readonly tolerance: number;
   readonly ok: boolean;
+  /** Of a row replayed from the reference's state: the error of the run that was left to itself. */
+  readonly freeRunning?: number;
 }
 
 export const row = (
