@@ -1,6 +1,7 @@
-import type { Chooser } from '../engine/plan.js';
+import { type TuneMode, tune } from '../engine/tuner.js';
 import { UsageError } from '../errors.js';
 import { type OpenRuntime, openRuntime } from '../platform/node/runtime.js';
+import { tunerCache } from '../platform/node/tuner-cache.js';
 import { Checkpoint } from '../train/checkpoint.js';
 import type { ProgramConfig } from '../train/programs.js';
 import { Session, type SessionSizes } from '../train/session.js';
@@ -82,21 +83,34 @@ export interface Detector extends OpenRuntime {
   readonly variants: Readonly<Record<string, string>>;
 }
 
-/** Opens an adapter and compiles a network on it. `variants`: how the run that is resumed computed. */
+export interface DetectorOptions {
+  readonly tune: TuneMode;
+  /** How the run that is resumed computed: it goes on so, whatever a tuner would say. */
+  readonly variants?: Readonly<Record<string, string>>;
+  readonly progress?: (stage: string, done: number, total: number) => void;
+}
+
+/** Opens an adapter and compiles a network on it. */
 export async function openDetector(
   adapter: string | undefined,
   program: ProgramConfig,
   sizes: (opened: OpenRuntime) => SessionSizes,
-  options: {
-    variants?: Readonly<Record<string, string>>;
-    progress?: (done: number, total: number) => void;
-  } = {},
+  { tune: mode, variants, progress }: DetectorOptions,
 ): Promise<Detector> {
   const opened = await openRuntime(adapter);
   try {
-    const { variants = {} } = options;
-    const choose: Chooser = (key) => variants[key];
-    const session = await Session.create(opened.runtime, program, sizes(opened), { ...options, choose });
+    const { runtime, name } = opened;
+    const session = await Session.create(runtime, program, sizes(opened), {
+      choose: async (sources) =>
+        variants
+          ? (key) => variants[key]
+          : tune(runtime, sources, {
+              mode: opened.device ? mode : 'off',
+              cache: tunerCache(name),
+              progress: (done, total) => progress?.('tuning', done, total),
+            }),
+      progress: (done, total) => progress?.('compiling', done, total),
+    });
     return { ...opened, session, variants: session.variants() };
   } catch (error) {
     await opened.runtime.close();

@@ -150,6 +150,11 @@ export const groups = {
       '0,1,2,3',
       'GPUs; this version uses one',
     ),
+    tune: flag(
+      oneOf('off', 'cached', 'full'),
+      'cached',
+      'kernels by measuring: full measures what it has not yet on this adapter and keeps it, cached uses what is kept',
+    ),
   },
   Planning: {
     memory: flag(positive, '8', 'GiB of device memory that a step may take'),

@@ -100,6 +100,11 @@ export class ProgressDisplay {
     else this.stream.write(`${line}\n`);
   }
 
+  /** What goes on before the first step: shown live on a terminal only. */
+  stage(name: string, done: number, total: number): void {
+    if (this.stream.isTTY) this.draw(done < total ? `${bar(done / total)} ${name} ${done}/${total}` : '');
+  }
+
   /** A lasting line, above the live one. */
   log(line: string): void {
     const { live } = this;

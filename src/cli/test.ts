@@ -1,7 +1,9 @@
 import { imagesIn } from '../data/folders.js';
 import { evaluationSamples } from '../data/lists.js';
 import { SampleList } from '../data/samples.js';
+import type { OpenRuntime } from '../platform/node/runtime.js';
 import { Checkpoint } from '../train/checkpoint.js';
+import type { SessionSizes } from '../train/session.js';
 import { loadWeights } from '../train/snapshot.js';
 import type { Call, TestConfig } from './config.js';
 import { memoryBudget, openDataset, openDecoder } from './datasets.js';
@@ -38,12 +40,15 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
   const decoder = openDecoder(config, note);
   const largest = Math.max(...sets.map(({ samples }) => samples.length));
   try {
-    const { runtime, session } = await openDetector(config.adapter, programConfig(config), (opened) => ({
+    const sizes = (opened: OpenRuntime): SessionSizes => ({
       batches: [],
       evaluationBatch: Math.min(config.test_bs, largest),
       samples: largest,
       budget: memoryBudget(opened.runtime.capabilities.software),
-    }));
+    });
+    const { runtime, session } = await openDetector(config.adapter, programConfig(config), sizes, {
+      tune: config.tune,
+    });
     try {
       await loadWeights(checkpoint, session);
       const results: TestResult[] = [];

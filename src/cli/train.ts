@@ -149,7 +149,11 @@ class Run {
         samples: Math.max(training.length, largest),
         budget: memoryBudget(runtime.capabilities.software),
       }),
-      about ? { variants: about.variants } : {},
+      {
+        tune: config.tune,
+        ...(about ? { variants: about.variants } : {}),
+        progress: (stage, done, total) => this.display.stage(stage, done, total),
+      },
     );
     await this.tell(
       `adapter: ${detector.name}; the first step takes longer: the driver generates its code then`,

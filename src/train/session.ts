@@ -58,6 +58,12 @@ export interface StepLosses {
   readonly taskWeights: readonly number[];
 }
 
+export interface SessionOptions {
+  /** Decides how the calls of the run's programs are computed: a tuner, or what a checkpoint says. */
+  readonly choose?: (sources: readonly ProgramSource[]) => Promise<Chooser>;
+  readonly progress?: (done: number, total: number) => void;
+}
+
 /** Larger slices only cost memory: 64 images fill any adapter. */
 const LARGEST_EVALUATION_SLICE = 64;
 
@@ -68,6 +74,7 @@ export class Session {
   private evaluationSlice!: { readonly size: number; readonly program: Program };
   private programs: readonly Program[] = [];
   private pending: Promise<void> = Promise.resolve();
+  private choose: Chooser = () => undefined;
 
   private constructor(
     readonly runtime: Runtime,
@@ -75,7 +82,6 @@ export class Session {
     readonly sizes: SessionSizes,
     readonly table: ParameterTable,
     private readonly builder: ProgramBuilder,
-    private readonly choose?: Chooser,
   ) {}
 
   /** Compiles everything that the run will need; nothing is created on the GPU afterwards. */
@@ -83,16 +89,16 @@ export class Session {
     runtime: Runtime,
     config: ProgramConfig,
     sizes: SessionSizes,
-    options: { choose?: Chooser; progress?: (done: number, total: number) => void } = {},
+    options: SessionOptions = {},
   ): Promise<Session> {
     const table = new ParameterTable();
     const builder = new ProgramBuilder(config, table, sizes.samples);
-    const session = new Session(runtime, config, sizes, table, builder, options.choose);
-    await session.compile(options.progress);
+    const session = new Session(runtime, config, sizes, table, builder);
+    await session.compile(options);
     return session;
   }
 
-  private async compile(progress?: (done: number, total: number) => void): Promise<void> {
+  private async compile({ choose, progress }: SessionOptions): Promise<void> {
     const { runtime, sizes, builder } = this;
     const sources = trainingSources(builder, sizes);
     refuseMisfit(sources, runtime, this.config, sizes);
@@ -101,8 +107,9 @@ export class Session {
       builder.evaluateFeatures(alignUp(sizes.evaluationBatch, slice), slice),
       builder.evaluateHeads(sizes.evaluationBatch),
     ];
+    if (choose) this.choose = await choose([...sources, ...evaluation]);
     const programs = await runtime.compile([...sources, ...evaluation], {
-      ...(this.choose ? { choose: this.choose } : {}),
+      choose: this.choose,
       ...(progress ? { progress } : {}),
     });
     this.programs = programs;
@@ -154,10 +161,9 @@ export class Session {
   private async headsOf(batch: number): Promise<Program> {
     const known = this.evaluationHeads.get(batch);
     if (known) return known;
-    const [program] = await this.runtime.compile(
-      [this.builder.evaluateHeads(batch)],
-      this.choose ? { choose: this.choose } : {},
-    );
+    const [program] = await this.runtime.compile([this.builder.evaluateHeads(batch)], {
+      choose: this.choose,
+    });
     this.evaluationHeads.set(batch, program!);
     return program!;
   }
