@@ -106,13 +106,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let firstColumn = workgroup.y % tiles * BLOCK;
   if (firstRow >= p.batch * extent.x * extent.y) { return; }
   let sums = tileProduct(firstRow, firstColumn, split * p.chunk, min(allK, (split + 1u) * p.chunk), thread);
-#unroll i 4
+#unroll i PER
   let row$i = resultIndex(firstRow + $iu * SIDE + thread / SIDE);
-#unroll j 4
+#unroll j COLUMNS
+#unroll e 4
   {
-    let column = firstColumn + $ju * SIDE + thread % SIDE;
+    let column = firstColumn + ($ju * 4u + $eu) * SIDE + thread % SIDE;
     if (row$i != NONE && column < resultColumns) {
-      var value = sums[$i][$j];
+      var value = sums[$iu * COLUMNS + $ju][$e];
 #if BIAS
       if (split == 0u) { value += bias[group * p.co + column]; }
 #endif
@@ -123,6 +124,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #endif
     }
   }
+#end
 #end
 #end
 }

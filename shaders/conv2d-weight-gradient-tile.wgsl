@@ -30,20 +30,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let end = min(begin + p.chunk, p.batch * p.outHeight * p.outWidth);
   let sums = tileProduct(workgroup.x * BLOCK, workgroup.y * BLOCK, begin, end, thread);
   let weightRows = p.kh * p.kw * p.ci;
-#unroll i 4
-#unroll j 4
+#unroll i PER
+#unroll j COLUMNS
+#unroll e 4
   {
     let row = workgroup.x * BLOCK + $iu * SIDE + thread / SIDE;
-    let column = workgroup.y * BLOCK + $ju * SIDE + thread % SIDE;
+    let column = workgroup.y * BLOCK + ($ju * 4u + $eu) * SIDE + thread % SIDE;
     if (row < weightRows && column < p.co) {
       let at = (workgroup.z * weightRows + row) * p.co + column; // z = split * groups + group, as the parts lie
 #if ACCUMULATE
-      result[at] += sums[$i][$j];
+      result[at] += sums[$iu * COLUMNS + $ju][$e];
 #else
-      result[at] = sums[$i][$j];
+      result[at] = sums[$iu * COLUMNS + $ju][$e];
 #endif
     }
   }
+#end
 #end
 #end
 }

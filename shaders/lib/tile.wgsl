@@ -1,10 +1,11 @@
-// Matrix product through workgroup memory, for any adapter: a tile of BLOCK x BLOCK results, 4x4 for each of (BLOCK/4)^2 threads,
-// BLOCK/4 of the summed dimension k at a time. What includes this says where elements lie, in flat f32 indices or NONE (counts as 0):
+// Matrix product through workgroup memory, for any adapter: SIDE x SIDE threads sum PER x PER results each, DEPTH of the summed dimension
+// k at a time; while they do, the next DEPTH are on their way from memory into registers. COLUMNS = PER / 4, and QUADS is how many quads
+// of either operand a thread loads. What includes this says where elements lie, in flat f32 indices or NONE (counts as 0):
 //   fn rowIndex(row, k) -> u32     in `rows`;    quads of elements run along k where ROWS_ALONG_K, else along rows
 //   fn columnIndex(k, column) -> u32  in `columns`; quads run along k where COLUMNS_ALONG_K, else along columns
 // With VECTOR, a quad is one aligned load.
 const NONE = 0xffffffffu;
-const SIDE = BLOCK / 4u;
+const BLOCK = SIDE * PER;
 const STRIDE = BLOCK + 1u; // not a power of two: threads of a warp write to different banks
 
 #if VECTOR
@@ -15,8 +16,8 @@ const STRIDE = BLOCK + 1u; // not a power of two: threads of a warp write to dif
 @group(0) @binding(2) var<storage, read> columns: array<f32>;
 #endif
 
-var<workgroup> rowTile: array<f32, SIDE * STRIDE>;
-var<workgroup> columnTile: array<f32, SIDE * STRIDE>;
+var<workgroup> rowTile: array<f32, DEPTH * STRIDE>;
+var<workgroup> columnTile: array<f32, DEPTH * STRIDE>;
 
 fn rowQuad(row: u32, k: u32) -> vec4f {
 #if VECTOR
@@ -54,48 +55,82 @@ fn columnQuad(k: u32, column: u32) -> vec4f {
 #endif
 }
 
-// Rows firstRow + SIDE*i + thread/SIDE, columns firstColumn + SIDE*j + thread%SIDE (i, j < 4), summed over k in [begin, end).
-fn tileProduct(firstRow: u32, firstColumn: u32, begin: u32, end: u32, thread: u32) -> array<vec4f, 4> {
-  let across = thread / SIDE; // which of SIDE k, rows or columns this thread loads
-  let along = thread % SIDE * 4u;
-  let lineOf = thread / (SIDE / 4u);
-  let quadOf = thread % (SIDE / 4u) * 4u;
-#unroll i 4
-  var s$i = vec4f();
-#end
-  for (var k = begin; k < end; k += SIDE) {
+// The n-th quad of a block: its line (row or column) and k.
+fn alongK(n: u32) -> vec2u { return vec2u(n / (DEPTH / 4u), n % (DEPTH / 4u) * 4u); }
+fn alongLines(n: u32) -> vec2u { return vec2u(n % (BLOCK / 4u) * 4u, n / (BLOCK / 4u)); }
 #if ROWS_ALONG_K
-    let r = rowQuad(firstRow + lineOf, k + quadOf);
-#unroll e 4
-    rowTile[(quadOf + $eu) * STRIDE + lineOf] = r[$e];
-#end
+fn rowPlace(n: u32) -> vec2u { return alongK(n); }
 #else
-    let r = rowQuad(firstRow + along, k + across);
-#unroll e 4
-    rowTile[across * STRIDE + along + $eu] = r[$e];
-#end
+fn rowPlace(n: u32) -> vec2u { return alongLines(n); }
 #endif
 #if COLUMNS_ALONG_K
-    let c = columnQuad(k + quadOf, firstColumn + lineOf);
-#unroll e 4
-    columnTile[(quadOf + $eu) * STRIDE + lineOf] = c[$e];
-#end
+fn columnPlace(n: u32) -> vec2u { return alongK(n); }
 #else
-    let c = columnQuad(k + across, firstColumn + along);
-#unroll e 4
-    columnTile[across * STRIDE + along + $eu] = c[$e];
-#end
+fn columnPlace(n: u32) -> vec2u { return alongLines(n); }
 #endif
+
+// Rows firstRow + SIDE*i + thread/SIDE (i < PER), columns firstColumn + SIDE*(4*j+e) + thread%SIDE, summed over k in [begin, end):
+// element i*COLUMNS + j, component e.
+fn tileProduct(firstRow: u32, firstColumn: u32, begin: u32, end: u32, thread: u32) -> array<vec4f, PER * COLUMNS> {
+#unroll i PER
+#unroll j COLUMNS
+  var s$i_$j = vec4f();
+#end
+#end
+#unroll q QUADS
+  let rowPlace$q = rowPlace(thread + $qu * SIDE * SIDE);
+  let columnPlace$q = columnPlace(thread + $qu * SIDE * SIDE);
+  var r$q = rowQuad(firstRow + rowPlace$q.x, begin + rowPlace$q.y);
+  var c$q = columnQuad(begin + columnPlace$q.y, firstColumn + columnPlace$q.x);
+#end
+  for (var k = begin; k < end; k += DEPTH) {
+#unroll q QUADS
+    {
+      let row = rowPlace$q.y * STRIDE + rowPlace$q.x;
+      let column = columnPlace$q.y * STRIDE + columnPlace$q.x;
+#unroll e 4
+#if ROWS_ALONG_K
+      rowTile[row + $eu * STRIDE] = r$q[$e];
+#else
+      rowTile[row + $eu] = r$q[$e];
+#endif
+#if COLUMNS_ALONG_K
+      columnTile[column + $eu * STRIDE] = c$q[$e];
+#else
+      columnTile[column + $eu] = c$q[$e];
+#endif
+#end
+    }
+#end
     workgroupBarrier();
-    for (var d = 0u; d < SIDE; d++) {
+    let next = k + DEPTH;
+    if (next < end) {
+#unroll q QUADS
+      r$q = rowQuad(firstRow + rowPlace$q.x, next + rowPlace$q.y);
+      c$q = columnQuad(next + columnPlace$q.y, firstColumn + columnPlace$q.x);
+#end
+    }
+    for (var d = 0u; d < DEPTH; d++) {
       let row = d * STRIDE + thread / SIDE;
       let column = d * STRIDE + thread % SIDE;
-      let b = vec4f(columnTile[column], columnTile[column + SIDE], columnTile[column + 2u * SIDE], columnTile[column + 3u * SIDE]);
-#unroll i 4
-      s$i += rowTile[row + $iu * SIDE] * b;
+#unroll j COLUMNS
+      let b$j = vec4f(columnTile[column + $ju * 4u * SIDE], columnTile[column + ($ju * 4u + 1u) * SIDE],
+        columnTile[column + ($ju * 4u + 2u) * SIDE], columnTile[column + ($ju * 4u + 3u) * SIDE]);
+#end
+#unroll i PER
+      let a$i = rowTile[row + $iu * SIDE];
+#unroll j COLUMNS
+      s$i_$j += a$i * b$j;
+#end
 #end
     }
     workgroupBarrier();
   }
-  return array<vec4f, 4>(s0, s1, s2, s3);
+  var sums: array<vec4f, PER * COLUMNS>;
+#unroll i PER
+#unroll j COLUMNS
+  sums[$iu * COLUMNS + $ju] = s$i_$j;
+#end
+#end
+  return sums;
 }

@@ -29,11 +29,31 @@ export const runsSoftware = (
   geo.co % 4 === 0 &&
   !(direction === 'data' && geo.xGroup === 0);
 
+/** What a tuner may try; absent: the choice that is usually best. */
+export interface SoftwareLayout {
+  /** Rows of a tile, for pixels: 8, 16 or 32. */
+  readonly rows?: number;
+  /** Operands come straight from their buffers. */
+  readonly buffers?: boolean;
+}
+
 /** A workgroup is a subgroup. Storage textures are the fastest way in on lavapipe (8 lanes), and of no help on SwiftShader (4). */
-const lanesOf = ({ capabilities: { subgroupSize } }: Call<Attributes>) => ({
+const lanesOf = (
+  { capabilities: { subgroupSize } }: Call<Attributes>,
+  { buffers = false }: SoftwareLayout = {},
+) => ({
   LANES: subgroupSize,
-  TEXTURE: subgroupSize === 8,
+  TEXTURE: subgroupSize === 8 && !buffers,
 });
+
+/** Rows of a tile: the taller, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4. */
+export function rowsFor(direction: Direction, geo: Geometry, lanes: number): number {
+  const rows = pixelRows(direction === 'data', geo);
+  return rows <= 8 ? 8 : rows <= 32 || lanes === 8 ? 16 : 32;
+}
+
+const pixelRows = (data: boolean, { batch, height, width, outHeight, outWidth, stride }: Geometry): number =>
+  batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
 
 /** How the pixels of a weight gradient are shared out; the other directions are not split. */
 export function softwareSplit(direction: Direction, geo: Geometry, lanes: number): Split {
@@ -57,9 +77,10 @@ export function softwarePasses(
   geo: Geometry,
   call: Call<Attributes>,
   operands: Operands,
+  layout?: SoftwareLayout,
 ): Pass[] {
   const split = softwareSplit(direction, geo, call.capabilities.subgroupSize);
-  return splitPasses(split, call, softwareProduct(direction, geo, call, split), operands);
+  return splitPasses(split, call, softwareProduct(direction, geo, call, split, layout), operands);
 }
 
 /**
@@ -94,21 +115,18 @@ export function softwareProduct(
   geo: Geometry,
   call: Call<Attributes>,
   split: Split,
+  layout: SoftwareLayout = {},
 ): Pass {
-  const lanes = lanesOf(call);
-  return direction === 'weights'
-    ? weightProduct(geo, lanes, split)
-    : pixelProduct(direction === 'data', geo, lanes);
+  const lanes = lanesOf(call, layout);
+  if (direction === 'weights') return weightProduct(geo, lanes, split);
+  return pixelProduct(direction === 'data', geo, lanes, layout.rows ?? rowsFor(direction, geo, lanes.LANES));
 }
 
 type Lanes = ReturnType<typeof lanesOf>;
 
-function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes): Pass {
-  const { batch, height, width, outHeight, outWidth, groups, ci, co, stride } = geo;
-  const rows = batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
-  // The taller the tile, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4.
-  const ROWS = rows <= 8 ? 8 : rows <= 32 || lanes.LANES === 8 ? 16 : 32;
-  const { count, folds } = foldRows(Math.ceil(rows / ROWS));
+function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number): Pass {
+  const { groups, ci, co, stride } = geo;
+  const { count, folds } = foldRows(Math.ceil(pixelRows(data, geo) / ROWS));
   return {
     shader: 'conv2d-software',
     constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data },

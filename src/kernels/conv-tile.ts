@@ -33,16 +33,35 @@ function sizesOf(direction: Direction, geo: Geometry): Sizes {
   };
 }
 
-/** Big tiles move less memory; small ones fit narrow matrices and occupy more cores. */
-function tileOf(sizes: Sizes): Split & { BLOCK: number; grid: [number, number, number] } {
-  const { rows, columns, depth, products } = sizes;
-  const count = (block: number): [number, number] => [Math.ceil(rows / block), Math.ceil(columns / block)];
-  const [down, across] = count(64);
-  const BLOCK = rows > 32 && columns > 32 && down * across * products >= 64 ? 64 : 32;
-  const tiles = count(BLOCK);
-  const split = splitDepth(depth, tiles[0] * tiles[1] * products, BLOCK / 4, 128);
-  const folded = foldRows(tiles[0]);
-  return { ...split, BLOCK, grid: [folded.count, tiles[1] * folded.folds, products * split.splits] };
+/** How a workgroup shares a tile: side x side threads, per x per results each, `depth` of the summed dimension at a time. */
+export interface Tile {
+  readonly side: number;
+  readonly per: number;
+  readonly depth: number;
+}
+
+/** From narrow to wide: wider tiles move less memory, and keep fewer cores busy. 16 KiB of workgroup memory hold each. */
+export const TILES = {
+  tile32: { side: 8, per: 4, depth: 8 },
+  tile64: { side: 16, per: 4, depth: 16 },
+  tile64_8x8: { side: 8, per: 8, depth: 8 },
+  tile128: { side: 16, per: 8, depth: 8 },
+} as const satisfies Record<string, Tile>;
+
+/** The tile to take without measuring: the wider one if the matrix fills it and enough workgroups remain. */
+export function defaultTile(direction: Direction, geo: Geometry): keyof typeof TILES {
+  const { rows, columns, products } = sizesOf(direction, geo);
+  const workgroups = Math.ceil(rows / 64) * Math.ceil(columns / 64) * products;
+  return rows > 32 && columns > 32 && workgroups >= 64 ? 'tile64' : 'tile32';
+}
+
+function cut(sizes: Sizes, { side, per, depth }: Tile): Split & { grid: [number, number, number] } {
+  const block = side * per;
+  const down = Math.ceil(sizes.rows / block);
+  const across = Math.ceil(sizes.columns / block);
+  const split = splitDepth(sizes.depth, down * across * sizes.products, depth, 128);
+  const folded = foldRows(down);
+  return { ...split, grid: [folded.count, across * folded.folds, sizes.products * split.splits] };
 }
 
 /** Temporary tensors of tilePasses(). */
@@ -50,7 +69,8 @@ export const tileScratch = (
   direction: Direction,
   geo: Geometry,
   call: Call<Attributes>,
-): Record<string, number> => splitScratch(tileOf(sizesOf(direction, geo)), call);
+  tile: Tile,
+): Record<string, number> => splitScratch(cut(sizesOf(direction, geo), tile), call);
 
 /** A convolution or its gradients through workgroup memory: any sizes, any adapter. */
 export function tilePasses(
@@ -58,13 +78,19 @@ export function tilePasses(
   geo: Geometry,
   call: Call<Attributes>,
   operands: Operands,
+  tile: Tile,
 ): Pass[] {
-  const { BLOCK, grid, ...split } = tileOf(sizesOf(direction, geo));
+  const { grid, ...split } = cut(sizesOf(direction, geo), tile);
+  const { side, per, depth } = tile;
   const weights = direction === 'weights';
   const product: Pass = {
     shader: weights ? 'conv2d-weight-gradient-tile' : 'conv2d-tile',
     constants: {
-      BLOCK,
+      SIDE: side,
+      PER: per,
+      DEPTH: depth,
+      COLUMNS: per / 4,
+      QUADS: (per * depth) / (4 * side),
       VECTOR: geo.ci % 4 === 0 && geo.co % 4 === 0,
       ROWS_ALONG_K: !weights,
       COLUMNS_ALONG_K: direction === 'data',

@@ -4,16 +4,19 @@ import {
   packedPasses,
   packedQuads,
   paysToPack,
+  rowsFor,
   runsSoftware,
+  type SoftwareLayout,
   softwarePasses,
   softwareScratch,
 } from './conv-software.js';
-import { tilePasses, tileScratch } from './conv-tile.js';
+import { defaultTile, TILES, tilePasses, tileScratch } from './conv-tile.js';
 import type { Direction, Operands } from './matrix-product.js';
 
 /**
- * The fast variants of an operation that is a convolution or one of its gradients: `software` and `packed` (the same with its weights
- * rearranged, forward only) for CPU adapters, `tile` for GPUs.
+ * The fast variants of an operation that is a convolution or one of its gradients, the default of an adapter before its alternatives:
+ * for CPU adapters `software`, `packed` (with its weights rearranged, forward only), taller or lower tiles, and operands straight from
+ * buffers; for GPUs tiles of several sizes.
  * @param geometryOf the convolution that a call is, or undefined where it is none
  */
 export function matrixVariants<A extends Attributes>(
@@ -21,29 +24,82 @@ export function matrixVariants<A extends Attributes>(
   geometryOf: (call: Metas<A>) => Geometry | undefined,
   operands: Operands,
 ): Record<string, Variant<A>> {
+  const matrix = { direction, geometryOf, operands };
+  return { ...softwareVariants(matrix), ...tileVariants(matrix) };
+}
+
+interface Matrix<A extends Attributes> {
+  readonly direction: Direction;
+  geometryOf(call: Metas<A>): Geometry | undefined;
+  readonly operands: Operands;
+}
+
+const named = (operands: Operands, { inputs }: Call<Attributes>): Operands =>
+  inputs[2] ? { ...operands, bias: 'bias' } : operands;
+
+function softwareVariants<A extends Attributes>({
+  direction,
+  geometryOf,
+  operands,
+}: Matrix<A>): Record<string, Variant<A>> {
   const geo = (call: Call<A>): Geometry => geometryOf(call)!;
-  const named = ({ inputs }: Call<A>): Operands => (inputs[2] ? { ...operands, bias: 'bias' } : operands);
-  const runs = (call: Call<A>): boolean => {
-    const found = geometryOf(call);
-    return found !== undefined && runsSoftware(direction, found, call);
-  };
   const forward = direction === 'forward';
+  const variant = (layout: SoftwareLayout, fits: (geo: Geometry, call: Call<A>) => boolean): Variant<A> => ({
+    valid: (call) => {
+      const found = geometryOf(call);
+      return found !== undefined && runsSoftware(direction, found, call) && fits(found, call);
+    },
+    scratch: (call) => softwareScratch(direction, geo(call), call),
+    passes: (call) => softwarePasses(direction, geo(call), call, named(operands, call), layout),
+  });
   const packed: Variant<A> = {
-    valid: runs,
+    ...variant({}, () => true),
     scratch: (call) => ({ packed: 4 * packedQuads(geo(call), call.capabilities.subgroupSize) }),
-    passes: (call) => packedPasses(geo(call), call, named(call)),
+    passes: (call) => packedPasses(geo(call), call, named(operands, call)),
   };
+  const rows = (count: number) =>
+    variant(
+      { rows: count },
+      (found, { capabilities }) => rowsFor(direction, found, capabilities.subgroupSize) !== count,
+    );
   return {
-    software: {
-      valid: (call) => runs(call) && !(forward && paysToPack(geo(call))),
-      scratch: (call) => softwareScratch(direction, geo(call), call),
-      passes: (call) => softwarePasses(direction, geo(call), call, named(call)),
-    },
+    software: variant({}, (found) => !(forward && paysToPack(found))),
     ...(forward ? { packed } : {}),
-    tile: {
-      valid: (call) => !call.capabilities.software && geometryOf(call) !== undefined,
-      scratch: (call) => tileScratch(direction, geo(call), call),
-      passes: (call) => tilePasses(direction, geo(call), call, named(call)),
-    },
+    ...(direction === 'weights' ? {} : { rows8: rows(8), rows16: rows(16), rows32: rows(32) }),
+    buffers: variant({ buffers: true }, (_, { capabilities }) => capabilities.subgroupSize === 8),
   };
+}
+
+function tileVariants<A extends Attributes>({
+  direction,
+  geometryOf,
+  operands,
+}: Matrix<A>): Record<string, Variant<A>> {
+  const variant = (
+    tileOf: (geo: Geometry) => keyof typeof TILES,
+    fits: (geo: Geometry) => boolean,
+  ): Variant<A> => {
+    const tile = (call: Call<A>) => TILES[tileOf(geometryOf(call)!)];
+    return {
+      valid: (call) => {
+        const found = geometryOf(call);
+        return !call.capabilities.software && found !== undefined && fits(found);
+      },
+      scratch: (call) => tileScratch(direction, geometryOf(call)!, call, tile(call)),
+      passes: (call) => tilePasses(direction, geometryOf(call)!, call, named(operands, call), tile(call)),
+    };
+  };
+  const names = Object.keys(TILES) as (keyof typeof TILES)[];
+  const others = names.map((name) => [
+    name,
+    variant(
+      () => name,
+      (found) => defaultTile(direction, found) !== name,
+    ),
+  ]);
+  const standard = variant(
+    (found) => defaultTile(direction, found),
+    () => true,
+  );
+  return { tile: standard, ...Object.fromEntries(others) };
 }
