@@ -46,11 +46,19 @@ const lanesOf = (
   TEXTURE: subgroupSize === 8 && !buffers,
 });
 
-/** Rows of a tile: the taller, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4. */
+/**
+ * Rows of a tile: the taller, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4. But where few pixels
+ * meet many weights (a ResNet's last stage), reading the weights is all the time, and half as many rows of tiles read them half as often.
+ */
 export function rowsFor(direction: Direction, geo: Geometry, lanes: number): number {
   const rows = pixelRows(direction === 'data', geo);
-  return rows <= 8 ? 8 : rows <= 32 || lanes === 8 ? 16 : 32;
+  if (rows <= 16) return rows <= 8 ? 8 : 16;
+  return lanes < 8 || (rows <= FEW_PIXELS && weightsOf(geo) >= MANY_WEIGHTS) ? 32 : 16;
 }
+
+const FEW_PIXELS = 128;
+const MANY_WEIGHTS = 2 ** 19;
+const weightsOf = ({ kh, kw, ci, co }: Geometry): number => kh * kw * ci * co;
 
 const pixelRows = (data: boolean, { batch, height, width, outHeight, outWidth, stride }: Geometry): number =>
   batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
@@ -87,8 +95,8 @@ export function softwarePasses(
  * Whether the forward pass should put each tile's weights side by side first: where they would come from too many pages for the caches
  * (2 MiB a group: it halves the time of a 7x7x512 layer) and enough pixels share the cost.
  */
-export const paysToPack = ({ batch, outHeight, outWidth, kh, kw, ci, co }: Geometry): boolean =>
-  kh * kw * ci * co >= 2 ** 19 && batch * outHeight * outWidth > 64;
+export const paysToPack = (geo: Geometry): boolean =>
+  weightsOf(geo) >= MANY_WEIGHTS && geo.batch * geo.outHeight * geo.outWidth > FEW_PIXELS;
 
 /** Quads of the packed weights: whole tiles of columns. */
 export const packedQuads = ({ groups, kh, kw, ci, co }: Geometry, lanes: number): number =>
