@@ -1,5 +1,5 @@
-import { type Batch, evaluationBatches } from '../data/batches.js';
-import type { Decoder } from '../data/decoder.js';
+import { type Batch, evaluationBatches, type ImageSource } from '../data/batches.js';
+
 import type { SampleList } from '../data/samples.js';
 import { EpochLog, type MeanLosses } from './epoch-log.js';
 import { type Metrics, summarise } from './metrics.js';
@@ -27,7 +27,7 @@ export const fakeProbability = (real: number, fake: number): number => 1 / (1 + 
 export async function evaluate(
   session: Session,
   samples: SampleList,
-  decoder: Decoder,
+  decoder: ImageSource,
   bs: number,
   hooks: EvaluationHooks = {},
 ): Promise<Evaluation | undefined> {

@@ -1,5 +1,5 @@
-import { epochBatches, epochPlan } from '../data/batches.js';
-import type { Decoder } from '../data/decoder.js';
+import { epochBatches, epochPlan, type ImageSource } from '../data/batches.js';
+
 import type { SampleList } from '../data/samples.js';
 import { UserError } from '../errors.js';
 import type { EventWriter } from '../io/tensorboard.js';
@@ -34,7 +34,7 @@ export interface TrainerData {
   readonly training: SampleList;
   /** The split that picks the best epoch and halves the rate. */
   readonly selecting: SampleList;
-  readonly decoder: Decoder;
+  readonly decoder: ImageSource;
 }
 
 export interface TrainerProgress {
