@@ -1,0 +1,104 @@
+import { afterAll, expect, test } from 'vitest';
+import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
+import type { Runtime } from '../../src/engine/runtime.js';
+import type { NumberArray } from '../../src/engine/tensor.js';
+import type { ModelName } from '../../src/model/lib-net.js';
+import { GRADIENTS } from '../../src/model/parameters.js';
+import { initialise } from '../../src/model/state-dict.js';
+import { openRuntime } from '../../src/platform/node/runtime.js';
+import { Rng } from '../../src/rng.js';
+import type { ProgramConfig } from '../../src/train/programs.js';
+import { Session, type StepLosses } from '../../src/train/session.js';
+
+const opened = await openRuntime();
+afterAll(() => opened.runtime.close());
+
+const BATCH = 6;
+
+interface Change {
+  readonly model?: ModelName;
+  readonly size?: number;
+  readonly loss?: Partial<ProgramConfig['loss']>;
+  readonly optimizer?: Partial<ProgramConfig['optimizer']>;
+  readonly slice?: number;
+}
+
+const configOf = ({ model = 'tiny', size = 32, loss = {}, optimizer = {} }: Change): ProgramConfig => ({
+  net: { model, libs: 2, gil: true, lil: true },
+  loss: { gil: true, lil: true, calculator: 'kl', temperature: 1.5, method: 'auto', scales: [], ...loss },
+  optimizer: { kind: 'adam', weightDecay: 1e-2, momentum: 0, nesterov: false, ...optimizer },
+  size,
+  dropout: 0.5,
+});
+
+interface Outcome {
+  readonly losses: StepLosses;
+  readonly gradients: NumberArray;
+  readonly weights: NumberArray;
+}
+
+/** One step, with dropout and mixup, from weights drawn alike. */
+async function oneStep(runtime: Runtime, change: Change): Promise<Outcome> {
+  const config = configOf(change);
+  const session = await Session.create(runtime, config, {
+    batches: [BATCH],
+    evaluationBatch: BATCH,
+    samples: BATCH,
+    ...(change.slice ? { slice: change.slice } : {}),
+  });
+  await initialise(runtime, session.table, 0);
+  const rng = new Rng('gpu step');
+  const images = Uint8Array.from({ length: BATCH * config.size ** 2 * 3 }, () => rng.below(256));
+  const labels = Uint32Array.from({ length: BATCH }, (_, i) => i % 2);
+  const batch = { images, labels, permutation: rng.permutation(BATCH), lambda: 0.3 };
+  const scalars = { seed: 7, epoch: 2, step: 5, lr: 1e-3, taskLr: 1e-3, adamSteps: 1, slot: 3, scoreRow: 0 };
+  await session.train(batch, scalars);
+  await session.idle();
+  const length = session.table.length('trained');
+  const outcome = {
+    losses: (await session.losses(3, 1))[0]!,
+    gradients: await runtime.read(GRADIENTS.trained!, 0, length),
+    weights: await runtime.read('trained', 0, length),
+  };
+  runtime.release();
+  return outcome;
+}
+
+/** |a - b| / |b|. */
+function distance(a: NumberArray, b: NumberArray): number {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i]! - b[i]!) ** 2;
+    size += b[i]! ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+test.each<[string, Change]>([
+  ['mixup, dropout, kl, auto', {}],
+  ['w', { loss: { calculator: 'w' } }],
+  ['wp', { loss: { calculator: 'wp' } }],
+  ['hyper', { loss: { method: 'hyper', scales: [1, 2, 10] } }],
+  ['a plain sum', { loss: { method: 'sum' } }],
+  ['sgd with momentum', { optimizer: { kind: 'sgd', momentum: 0.9 } }],
+  ["sgd with Nesterov's momentum", { optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true } }],
+  ['slices of 4 and 2', { slice: 4 }],
+  ['resnet18', { model: 'resnet18' }],
+  ['mobilenet', { model: 'mobilenet' }],
+])(
+  'a training step with %s on the GPU is the float64 one',
+  async (_, change) => {
+    const got = await oneStep(opened.runtime.sibling(), change);
+    const want = await oneStep(new ReferenceRuntime(), change);
+    // Deep networks have ReLU inputs within rounding of zero, whose gradients come or go as a whole; `tiny` here has none.
+    const { losses, gradients, weights } =
+      change.model === undefined
+        ? { losses: 1e-5, gradients: 1e-5, weights: 2e-5 }
+        : { losses: 3e-4, gradients: 2e-3, weights: 1e-3 };
+    for (const key of ['total', 'ce', 'gil', 'lil'] as const)
+      expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(losses);
+    expect(distance(got.gradients, want.gradients)).toBeLessThan(gradients);
+    expect(distance(got.weights, want.weights)).toBeLessThan(weights);
+  },
+  200_000,
+);
