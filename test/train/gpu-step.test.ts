@@ -74,6 +74,15 @@ function distance(a: NumberArray, b: NumberArray): number {
   return Math.sqrt(difference / size);
 }
 
+/**
+ * Deep networks have ReLU inputs within rounding of zero, whose gradients come or go as a whole: METHOD 8 grants 1.6e-2 for that; `tiny`
+ * here has none. It grants 1e-4 for the gradients of w, whose iterations are unrolled.
+ */
+function tolerances({ model, loss }: Change): { losses: number; gradients: number; weights: number } {
+  if (model) return { losses: 3e-4, gradients: 1.6e-2, weights: 1e-3 };
+  return { losses: 1e-5, gradients: loss?.calculator ? 1e-4 : 1e-5, weights: 2e-5 };
+}
+
 test.each<[string, Change]>([
   ['mixup, dropout, kl, auto', {}],
   ['w', { loss: { calculator: 'w' } }],
@@ -90,11 +99,7 @@ test.each<[string, Change]>([
   async (_, change) => {
     const got = await oneStep(opened.runtime.sibling(), change);
     const want = await oneStep(new ReferenceRuntime(), change);
-    // Deep networks have ReLU inputs within rounding of zero, whose gradients come or go as a whole; `tiny` here has none.
-    const { losses, gradients, weights } =
-      change.model === undefined
-        ? { losses: 1e-5, gradients: 1e-5, weights: 2e-5 }
-        : { losses: 3e-4, gradients: 2e-3, weights: 1e-3 };
+    const { losses, gradients, weights } = tolerances(change);
     for (const key of ['total', 'ce', 'gil', 'lil'] as const)
       expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(losses);
     expect(distance(got.gradients, want.gradients)).toBeLessThan(gradients);
