@@ -152,8 +152,8 @@ export const groups = {
     ),
     tune: flag(
       oneOf('off', 'cached', 'full'),
-      'cached',
-      'kernels by measuring: full measures what it has not yet on this adapter and keeps it, cached uses what is kept',
+      process.env.CLEW_TUNE ?? 'cached',
+      'kernels by measuring: full measures what it has not yet on this adapter and keeps it, cached uses what is kept; also CLEW_TUNE',
     ),
   },
   Planning: {

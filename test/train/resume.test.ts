@@ -17,6 +17,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'clew-resume-'));
   set = await makeTinySet(folder);
   await train('uncut');
+  await train('tuned', '--tune', 'full'); // now there is a cache that could say otherwise
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,9 +51,13 @@ async function train(name: string, ...more: string[]): Promise<Outcome> {
 
 const last = (name: string): string => join(folder, 'output', name, 'model_last.safetensors');
 
-/** Goes on from model_last with another number of workers. */
+/** Goes on from model_last with another number of workers and a warm tuner cache. */
 const resume = (name: string, ...more: string[]): Promise<Outcome> =>
-  run(['train', '--resume_model', last(name), '--num_workers', '1', '--datasets', set.datasets, ...more]);
+  run(
+    `train --resume_model ${last(name)} --num_workers 1 --tune cached --datasets ${set.datasets}`
+      .split(' ')
+      .concat(more),
+  );
 
 async function weights(path: string): Promise<Map<string, Buffer>> {
   const checkpoint = await Checkpoint.open(path);

@@ -1,0 +1,170 @@
+// Clew beside TensorFlow.js, jax-js and PyTorch on one adapter, interleaved in one run: npm run bench:peers -- [--only kernels|steps]
+// [--case TEXT] [--json FILE] [--svg FILE]. Each side's values are checked before it is timed, and nobody spins while waiting.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    case: { type: 'string' },
+    json: { type: 'string' },
+    svg: { type: 'string' },
+  },
+});
+if (!existsSync(`${here}node_modules`))
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: ['ignore', 2, 2] });
+
+const { bytesOf, expected, flopsOf, inputsOf, kernelCases, stepCases } = await import('./cases.mjs');
+const { gpuFor } = await import('./gpu.mjs');
+const { printTable, writeSvg } = await import('./output.mjs');
+const { measureLimits } = await import('../../dist/src/platform/probe.js');
+
+const ROUND_MS = 60;
+const ROUNDS = 5;
+/** A side that takes longer for its first run, in which it traces and compiles, is out. */
+const LIMIT_MS = 600_000;
+
+const clew = await (await import('./clew.mjs')).open();
+if (!clew.device) throw new Error('the peers need a GPU or a driver: not --adapter reference');
+await gpuFor(clew.adapter);
+const sides = { clew };
+for (const name of ['tfjs', 'jaxjs']) sides[name] = await (await import(`./${name}.mjs`)).open();
+const torch = startTorch();
+const notes = new Set();
+
+const limits = [await measureLimits(clew.device.device, clew.adapter.software)];
+const wanted = (text) => !flags.case || text.includes(flags.case);
+const cases = [];
+if (flags.only !== 'steps')
+  for (const c of kernelCases.filter(({ op, shape }) => wanted(`${op} ${shape}`)))
+    cases.push(await compareKernel(c));
+const steps = [];
+if (flags.only !== 'kernels')
+  for (const c of stepCases.filter(({ model }) => wanted(model))) steps.push(await compareStep(c));
+limits.push(await measureLimits(clew.device.device, clew.adapter.software));
+const best = (key) => Math.max(...limits.map((measured) => measured[key]));
+const report = {
+  adapter: clew.name,
+  fma_gflops: best('fmaGflops'),
+  copy_gbps: best('copyGBps'),
+  cases: cases.map(({ flops, bytes, ...c }) => ({
+    ...c,
+    gflops: flops / c.clew_ms / 1e6,
+    share_of_peak: Math.max(
+      flops / c.clew_ms / 1e6 / best('fmaGflops'),
+      bytes / c.clew_ms / 1e6 / best('copyGBps'),
+    ),
+  })),
+  steps,
+};
+printTable(report, notes);
+if (flags.json) writeFileSync(flags.json, `${JSON.stringify(report, null, 1)}\n`);
+if (flags.svg) await writeSvg(report, flags.svg);
+torch?.stop();
+await clew.close();
+process.exit(0); // the peers hold the process
+
+async function compareKernel(c) {
+  process.stderr.write(`${c.op} ${c.shape} ...\n`);
+  const probes = expected(c, inputsOf(c));
+  const times = await compare(
+    `${c.op} ${c.shape}`,
+    (side) => side.prepare(c),
+    async (prepared) => {
+      const got = await prepared.result();
+      const scale = Math.max(...probes.map(([, value]) => Math.abs(value)));
+      const error = Math.max(...probes.map(([at, value]) => Math.abs(got[at] - value))) / scale;
+      if (!(error < 1e-3)) throw new Error(`wrong by ${error}`);
+    },
+  );
+  const torch_ms = (await torch?.time(c)) ?? null;
+  return { op: c.op, shape: c.shape, ...times, torch_ms, flops: flopsOf(c), bytes: bytesOf(c) };
+}
+
+async function compareStep(c) {
+  process.stderr.write(`step ${c.model} ...\n`);
+  const times = await compare(
+    `step ${c.model}`,
+    (side) => side.prepareStep(c),
+    async (prepared) => {
+      const loss = await prepared.loss();
+      if (!(loss > 1 && loss < 20)) throw new Error(`a loss of ${loss}`);
+    },
+  );
+  return { ...c, ...times, torch_ms: (await torch?.time({ step: c })) ?? null };
+}
+
+/** Medians by side, interleaved round by round; null where a side fails, with a note why. */
+async function compare(what, prepare, check) {
+  const runs = [];
+  const result = {};
+  for (const [name, side] of Object.entries(sides)) {
+    result[`${name}_ms`] = null;
+    try {
+      const prepared = await limited(prepare(side));
+      const first = await limited(time(prepared, 1));
+      await check(prepared);
+      const once = await time(prepared, 1);
+      if (first > LIMIT_MS) throw new Error(`${Math.round(first / 1000)} s for the first run`);
+      runs.push({ name, prepared, rounds: [], times: Math.max(1, Math.ceil(ROUND_MS / once)) });
+    } catch (error) {
+      notes.add(`${name}, ${what}: ${String(error.message ?? error).slice(0, 120)}`);
+    }
+  }
+  for (let round = 0; round < ROUNDS; round++)
+    for (const run of runs)
+      if (round < 2 || run.rounds[0] < 5000) run.rounds.push(await time(run.prepared, run.times));
+  for (const { name, prepared, rounds } of runs) {
+    result[`${name}_ms`] = rounds.sort((a, b) => a - b)[rounds.length >> 1];
+    prepared.dispose();
+  }
+  return result;
+}
+
+async function time({ run, sync }, times) {
+  const start = performance.now();
+  for (let i = 0; i < times; i++) run();
+  await sync();
+  return (performance.now() - start) / times;
+}
+
+function limited(promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`more than ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** PyTorch in a process of its own, idle while the others are timed. Undefined where it is not installed. */
+function startTorch() {
+  try {
+    execFileSync('python3', ['-c', 'import torch'], { stdio: 'ignore', env: systemPython() });
+  } catch {
+    return undefined;
+  }
+  const child = spawn('python3', [`${here}torch_bench.py`], {
+    stdio: ['pipe', 'pipe', 2],
+    env: systemPython(),
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ready = lines.next();
+  return {
+    time: async (c) => {
+      await ready;
+      child.stdin.write(`${JSON.stringify(c)}\n`);
+      const { value, done } = await lines.next();
+      return done ? null : Number(value);
+    },
+    stop: () => child.kill(),
+  };
+}
+
+/** Debian's PyTorch belongs to its own Python. */
+function systemPython() {
+  return { ...process.env, PATH: `/usr/bin:${process.env.PATH}` };
+}
