@@ -1,39 +1,55 @@
-// y = act((x - mean) * rstd * weight + bias + residual). A thread serves one column of V in eight rows, so that what a channel's
-// elements share is read once; neighbours serve neighbouring columns.
+// y = act((x - mean) * rstd * weight + bias + residual). A thread serves its columns in ROWS rows, so that what a channel's elements
+// share is read once.
 #include "lib/grid"
 #include "lib/vector"
 #include "lib/activation"
 
 struct Params { rows: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
+#include "lib/blocks"
+#if TEXTURE
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+fn xAt(i: u32) -> V { return textureLoad(x, texel(i)); }
+#else
 @group(0) @binding(1) var<storage, read> x: array<V>;
+fn xAt(i: u32) -> V { return x[i]; }
+#endif
 @group(0) @binding(2) var<storage, read> weight: array<V>;
 @group(0) @binding(3) var<storage, read> bias: array<V>;
 @group(0) @binding(4) var<storage, read> mean: array<V>;
 @group(0) @binding(5) var<storage, read> rstd: array<V>;
 @group(0) @binding(6) var<storage, read_write> y: array<V>;
 #if RESIDUAL
+#if TEXTURE
+@group(0) @binding(7) var residual: texture_storage_2d<rgba32float, read>;
+fn residualAt(i: u32) -> V { return textureLoad(residual, texel(i)); }
+#else
 @group(0) @binding(7) var<storage, read> residual: array<V>;
+fn residualAt(i: u32) -> V { return residual[i]; }
+#endif
 #endif
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let thread = flat(workgroup, grid) * 256u + lane;
-  let column = thread % params.columns;
-  let row = thread / params.columns * 8u;
-  if (row >= params.rows) { return; }
-  let shift = mean[column];
-  let scale = rstd[column] * weight[column];
-  let offset = bias[column];
-#unroll j 8
-  if (row + $ju < params.rows) {
-    let at = (row + $ju) * params.columns + column;
-    let normal = (x[at] - shift) * scale + offset;
-#if RESIDUAL
-    y[at] = activation(normal + residual[at]);
-#else
-    y[at] = activation(normal);
-#endif
-  }
+  let share = shareOf(flat(workgroup, grid) * 64u + lane);
+  let first = share.rows * ROWS;
+#unroll k BLOCKS
+  let column$k = share.column + $ku * LANES;
+  let shift$k = mean[column$k];
+  let scale$k = rstd[column$k] * weight[column$k];
+  let offset$k = bias[column$k];
 #end
+  for (var row = first; row < min(first + ROWS, params.rows); row++) {
+#unroll k BLOCKS
+    if (column$k < params.columns) {
+      let at = row * params.columns + column$k;
+      let normal = (xAt(at) - shift$k) * scale$k + offset$k;
+#if RESIDUAL
+      y[at] = activation(normal + residualAt(at));
+#else
+      y[at] = activation(normal);
+#endif
+    }
+#end
+  }
 }

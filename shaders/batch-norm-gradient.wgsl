@@ -6,8 +6,21 @@
 
 struct Params { rows: u32, columns: u32, share: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
+#include "lib/blocks"
+#if TEXTURE
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+fn xAt(i: u32) -> V { return textureLoad(x, texel(i)); }
+#else
 @group(0) @binding(1) var<storage, read> x: array<V>;
+fn xAt(i: u32) -> V { return x[i]; }
+#endif
+#if TEXTURE
+@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
+fn dyAt(i: u32) -> V { return textureLoad(dy, texel(i)); }
+#else
 @group(0) @binding(2) var<storage, read> dy: array<V>;
+fn dyAt(i: u32) -> V { return dy[i]; }
+#endif
 @group(0) @binding(3) var<storage, read> batch_mean: array<V>;
 @group(0) @binding(4) var<storage, read> batch_rstd: array<V>;
 @group(0) @binding(5) var<storage, read> weight: array<V>;
@@ -17,30 +30,33 @@ struct Params { rows: u32, columns: u32, share: f32 }
 @group(0) @binding(8) var<storage, read> bias: array<V>;
 #endif
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let thread = flat(workgroup, grid) * 256u + lane;
-  let column = thread % params.columns;
-  let row = thread / params.columns * 8u;
-  if (row >= params.rows) { return; }
-  let mean = batch_mean[column];
-  let rstd = batch_rstd[column];
-  let w = weight[column];
-  let meanG = params.share * totals[column];
-  let meanGX = params.share * totals[params.columns + column];
+  let share = shareOf(flat(workgroup, grid) * 64u + lane);
+  let first = share.rows * ROWS;
+#unroll k BLOCKS
+  let column$k = share.column + $ku * LANES;
+  let mean$k = batch_mean[column$k];
+  let rstd$k = batch_rstd[column$k];
+  let w$k = weight[column$k];
+  let meanG$k = params.share * totals[column$k];
+  let meanGX$k = params.share * totals[params.columns + column$k];
 #if RELU || SWISH
-  let b = bias[column];
+  let b$k = bias[column$k];
 #endif
-#unroll j 8
-  if (row + $ju < params.rows) {
-    let at = (row + $ju) * params.columns + column;
-    let normal = (x[at] - mean) * rstd;
-#if RELU || SWISH
-    let g = dy[at] * slope((x[at] - mean) * (rstd * w) + b); // rounded as the forward pass rounds: no sign differs
-#else
-    let g = dy[at];
-#endif
-    dx[at] = w * rstd * (g - meanG - normal * meanGX);
-  }
 #end
+  for (var row = first; row < min(first + ROWS, params.rows); row++) {
+#unroll k BLOCKS
+    if (column$k < params.columns) {
+      let at = row * params.columns + column$k;
+      let centred = xAt(at) - mean$k;
+#if RELU || SWISH
+      let g = dyAt(at) * slope(centred * (rstd$k * w$k) + b$k); // rounded as the forward pass rounds: no sign differs
+#else
+      let g = dyAt(at);
+#endif
+      dx[at] = w$k * rstd$k * (g - meanG$k - centred * rstd$k * meanGX$k);
+    }
+#end
+  }
 }

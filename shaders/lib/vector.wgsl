@@ -6,3 +6,4 @@ alias U = vec4u;
 alias V = f32;
 alias U = u32;
 #endif
+#include "lib/texel"

@@ -94,6 +94,7 @@ export type Command =
       readonly pipeline: GPUComputePipeline;
       readonly group: GPUBindGroup;
       readonly grid: readonly [number, number, number];
+      readonly written: readonly Place[];
     }
   | { readonly kind: 'stage'; readonly from: Place; readonly texture: GPUTexture; readonly rows: number };
 
@@ -133,6 +134,25 @@ export class GpuProgram implements Program {
     return this.readPlace(this.place(tensor), tensor);
   }
 }
+
+/** Leaves out the copies into textures that hold that very tensor already, and nobody has written it since. */
+export function withoutRepeatedStages(commands: readonly Command[]): Command[] {
+  const held = new Map<GPUTexture, Place>();
+  return commands.filter((command) => {
+    if (command.kind === 'dispatch') {
+      for (const [texture, place] of held)
+        if (command.written.some((written) => overlap(written, place))) held.delete(texture);
+      return true;
+    }
+    const { texture, from } = command;
+    const before = held.get(texture);
+    held.set(texture, from);
+    return before?.buffer !== from.buffer || before.offset !== from.offset || before.bytes !== from.bytes;
+  });
+}
+
+const overlap = (a: Place, b: Place): boolean =>
+  a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 
 /** Rows of a staging texture that a tensor fills. */
 export const textureRows = (value: Tensor | Scratch): number =>

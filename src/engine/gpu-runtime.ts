@@ -7,6 +7,7 @@ import {
   type Place,
   packParams,
   textureRows,
+  withoutRepeatedStages,
 } from './gpu-program.js';
 import type { Capabilities, Pass } from './op.js';
 import { type Plan, type PlannedCall, plan, type Scratch } from './plan.js';
@@ -152,7 +153,9 @@ export class GpuRuntime implements Runtime {
       `${name} parameters`,
       passes.map(({ pass, kernel }) => packParams(pass, kernel.reflection)),
     );
-    const commands = passes.flatMap((entry, i) => this.commandsOf(entry, uniforms[i]!, place, textures));
+    const commands = withoutRepeatedStages(
+      passes.flatMap((entry, i) => this.commandsOf(entry, uniforms[i]!, place, textures)),
+    );
     return new GpuProgram(name, made, commands, place, (at, { size, dtype }) =>
       this.readPlace(at, size, dtype),
     );
@@ -166,11 +169,13 @@ export class GpuRuntime implements Runtime {
     textures: readonly GPUTexture[],
   ): Command[] {
     const stages: Command[] = [];
+    const written: Place[] = [];
     const entries = kernel.reflection.bindings.map(({ name: variable, binding, kind }): GPUBindGroupEntry => {
       if (kind === 'uniform') return { binding, resource: uniform };
       const value = call.names.get(pass.bind?.[variable] ?? variable);
       if (!value) throw new Error(`${pass.shader}: no tensor for variable '${variable}'`);
       const at = place(value);
+      if (kind === 'read_write') written.push(at);
       if (kind !== 'texture')
         return { binding, resource: { buffer: at.buffer, offset: at.offset, size: at.bytes } };
       const texture = textures[stages.length]!;
@@ -178,7 +183,7 @@ export class GpuRuntime implements Runtime {
       return { binding, resource: texture.createView() };
     });
     const group = this.device.createBindGroup({ label: pass.shader, layout: kernel.layout, entries });
-    return [...stages, { kind: 'dispatch', pipeline: kernel.pipeline, group, grid: pass.grid }];
+    return [...stages, { kind: 'dispatch', pipeline: kernel.pipeline, group, grid: pass.grid, written }];
   }
 
   private async readPlace(at: Place, count: number, dtype: DType): Promise<NumberArray> {

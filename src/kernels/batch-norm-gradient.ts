@@ -3,7 +3,6 @@ import {
   type Call,
   type CaseInput,
   f32,
-  linearGrid,
   need,
   op,
   type Pass,
@@ -11,7 +10,8 @@ import {
   type Variant,
 } from '../engine/op.js';
 import { type Destination, sizeOf, type Tensor } from '../engine/tensor.js';
-import { type Layout, layouts, matrixOf } from './column-sums.js';
+import { elementwise, matrixOf } from './blocks.js';
+import { type Layout, layouts } from './column-sums.js';
 
 /** What follows the normalisation in the same pass. */
 export type Activation = 'none' | 'relu' | 'swish';
@@ -77,23 +77,24 @@ export const batchNormGradientOp = op<Attributes>({
 
 /** Split sums over the rows, their totals (to the gradient buffer, and to a scratch of their own), then dx. */
 function variant(layout: Layout): Variant<Attributes> {
-  const split = (call: Call<Attributes>) => layout(matrixOf(need(call.inputs, 0).shape));
+  const split = (call: Call<Attributes>) => layout(matrixOf(need(call.inputs, 0).shape), call);
   return {
     scratch: (call) => {
       const channels = need(call.outputs, 1).shape[0]!;
       return { sums: 2 * split(call).chunks * channels, totals: 2 * channels };
     },
     passes: (call): Pass[] => {
-      const { constants, params, grid, chunks } = split(call);
-      const { rows, channels } = matrixOf(need(call.inputs, 0).shape);
+      const { blocks, tile, params, grid, chunks } = split(call);
+      const matrix = matrixOf(need(call.inputs, 0).shape);
+      const { rows, channels } = matrix;
       const residual = call.inputs[1] !== undefined;
       const { activation, frozen } = call.attrs;
       const act = { RELU: activation === 'relu' && !residual, SWISH: activation === 'swish' };
-      const columns = params.columns;
+      const { constants, ...shares } = elementwise(matrix, blocks);
       return [
         {
           shader: 'batch-norm-gradient-sums',
-          constants: { ...constants, ...act, RESIDUAL: residual },
+          constants: { ...blocks, ...act, TILE: tile, RESIDUAL: residual },
           params,
           grid,
         },
@@ -110,9 +111,9 @@ function variant(layout: Layout): Variant<Attributes> {
         },
         {
           shader: 'batch-norm-gradient',
-          constants: { VEC: channels / columns, ...act },
-          params: { rows, columns, share: frozen ? 0 : 1 / rows },
-          grid: linearGrid(columns * Math.ceil(rows / 8), 256),
+          constants: { ...constants, ...act },
+          params: { ...shares.params, share: frozen ? 0 : 1 / rows },
+          grid: shares.grid,
           bind: residual ? { dy: 'dresidual' } : {},
         },
       ];

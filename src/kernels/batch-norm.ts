@@ -13,7 +13,8 @@ import {
 } from '../engine/op.js';
 import { type Meta, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { type Activation, activate, batchNormGradient } from './batch-norm-gradient.js';
-import { type Layout, layouts, matrixOf, widthFor } from './column-sums.js';
+import { type Blocks, blocksFor, elementwise, matrixOf, widthFor } from './blocks.js';
+import { type Layout, layouts } from './column-sums.js';
 
 type TrainAttributes = {
   readonly epsilon: number;
@@ -102,11 +103,12 @@ export const batchNormEvalOp = op<EvalAttributes>({
   variants: {
     rows: {
       passes: (call) => {
-        const { channels } = matrixOf(need(call.inputs, 0).shape);
+        const matrix = matrixOf(need(call.inputs, 0).shape);
+        const { channels } = matrix;
         const params = { channels, epsilon: call.attrs.epsilon };
         return [
           { shader: 'batch-norm-rstd', params, grid: linearGrid(channels, 256) },
-          applyPass(call, widthFor(channels), {}),
+          applyPass(call, blocksFor(matrix, widthFor(channels), call), {}),
         ];
       },
     },
@@ -157,42 +159,40 @@ function checked(name: string, inputs: readonly (Meta | undefined)[], activation
 
 /** Moments of chunks, their merge, and the normalisation. */
 function train(layout: Layout): Variant<TrainAttributes> {
-  const split = (call: Call<TrainAttributes>) => layout(matrixOf(need(call.inputs, 0).shape));
+  const split = (call: Call<TrainAttributes>) => layout(matrixOf(need(call.inputs, 0).shape), call);
   return {
     scratch: (call) => ({ sums: 2 * split(call).chunks * need(call.outputs, 1).shape[0]! }),
     passes: (call) => {
-      const { constants, params, grid, chunks } = split(call);
+      const { blocks, tile, params, grid, chunks } = split(call);
       const { rows, channels } = matrixOf(need(call.inputs, 0).shape);
       const { epsilon, momentum } = call.attrs;
       const record = call.inputs[3] !== undefined;
       return [
-        { shader: 'batch-norm-moments', constants, params, grid },
+        { shader: 'batch-norm-moments', constants: { ...blocks, TILE: tile }, params, grid },
         {
           shader: 'batch-norm-statistics',
           constants: { RECORD: record, SERIAL: avoidsBarriers(call.capabilities) },
           params: { rows, channels, chunk: params.chunk, chunks, epsilon, momentum },
           grid: [Math.ceil(channels / 16), 1, 1],
         },
-        applyPass(call, channels / params.columns, { mean: 'batch_mean', rstd: 'batch_rstd' }),
+        applyPass(call, blocks, { mean: 'batch_mean', rstd: 'batch_rstd' }),
       ];
     },
   };
 }
 
-function applyPass(call: Call<EvalAttributes>, width: number, bind: Record<string, string>): Pass {
-  const { rows, channels } = matrixOf(need(call.inputs, 0).shape);
-  const columns = channels / width;
+function applyPass(call: Call<EvalAttributes>, blocks: Blocks, bind: Record<string, string>): Pass {
   const { activation } = call.attrs;
+  const { constants, ...shares } = elementwise(matrixOf(need(call.inputs, 0).shape), blocks);
   return {
     shader: 'batch-norm-apply',
     constants: {
-      VEC: width,
+      ...constants,
       RELU: activation === 'relu',
       SWISH: activation === 'swish',
       RESIDUAL: call.inputs[5] !== undefined,
     },
-    params: { rows, columns },
-    grid: linearGrid(columns * Math.ceil(rows / 8), 256),
+    ...shares,
     bind,
   };
 }

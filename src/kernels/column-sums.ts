@@ -1,65 +1,54 @@
-import type { Call } from '../engine/op.js';
-import { linearGrid } from '../engine/op.js';
-
-/** A matrix whose columns are reduced or scaled: NHWC tensors with all but the channels as rows. */
-export interface Matrix {
-  readonly rows: number;
-  readonly channels: number;
-}
-
-/** Views [..., C] as [rows, C]. */
-export const matrixOf = (shape: readonly number[]): Matrix => {
-  const channels = shape.at(-1) ?? 1;
-  return { channels, rows: shape.slice(0, -1).reduce((product, n) => product * n, 1) };
-};
-
-/** Channels that a thread reads at once. */
-export const widthFor = (channels: number): number => (channels % 4 === 0 ? 4 : 1);
+import { type Call, linearGrid } from '../engine/op.js';
+import { type Blocks, blocksFor, type Matrix, NARROW, threadsAcross, widthFor } from './blocks.js';
 
 /** How shaders/lib/column-sums.wgsl splits the rows: chunks whose sums a second pass adds. */
 export interface ColumnSums {
   readonly chunks: number;
-  readonly constants: Readonly<Record<string, number | boolean>>;
-  readonly params: Readonly<Record<'rows' | 'columns' | 'chunk' | 'chunks' | 'lanes', number>>;
+  readonly blocks: Blocks;
+  /** Rows are folded in workgroup memory. */
+  readonly tile: boolean;
+  readonly params: Readonly<Record<'rows' | 'columns' | 'chunk' | 'chunks', number>>;
   readonly grid: readonly [number, number, number];
 }
 
-export type Layout = (matrix: Matrix) => ColumnSums;
+export type Layout = (matrix: Matrix, call: Pick<Call, 'capabilities'>) => ColumnSums;
 
-/** Each thread sums a column over a chunk of 32 to 512 rows: 4096 threads keep the cores of a CPU busy. */
-export const columnThreads: Layout = ({ rows, channels }) => {
-  const width = widthFor(channels);
-  const columns = channels / width;
-  const chunk = clamp(Math.ceil((rows * columns) / 4096), 32, 512);
-  return threads(rows, columns, width, chunk);
+/** Each thread sums its columns over a chunk of 32 to 64 rows: 1024 threads keep the cores of a CPU busy. */
+export const columnThreads: Layout = (matrix, call) => {
+  const blocks = blocksFor(matrix, widthFor(matrix.channels), call);
+  const chunk = clamp(Math.ceil((matrix.rows * threadsAcross(matrix, blocks)) / 1024), 32, 64);
+  return threads(matrix, blocks, chunk);
 };
 
-/** One thread a column over all rows. */
-export const naiveColumns: Layout = ({ rows, channels }) => threads(rows, channels, 1, rows);
+/** One thread a column and chunk; longer chains of sums would lose digits. */
+export const naiveColumns: Layout = (matrix) => threads(matrix, NARROW, 128);
 
-function threads(rows: number, columns: number, width: number, chunk: number): ColumnSums {
+function threads(matrix: Matrix, blocks: Blocks, chunk: number): ColumnSums {
+  const { rows, channels } = matrix;
   const chunks = Math.ceil(rows / chunk);
   return {
     chunks,
-    constants: { VEC: width, TILE: false },
-    params: { rows, columns, chunk, chunks, lanes: 1 },
-    grid: linearGrid(columns * chunks, 64),
+    blocks,
+    tile: false,
+    params: { rows, columns: channels / blocks.VEC, chunk, chunks },
+    grid: linearGrid(threadsAcross(matrix, blocks) * chunks, 64),
   };
 }
 
 /** Workgroups of up to 64 columns, so that neighbours read neighbouring addresses; about 1024 workgroups fill a large GPU. */
 export const columnTiles: Layout = ({ rows, channels }) => {
-  const width = widthFor(channels);
-  const columns = channels / width;
-  const lanes = Math.min(64, 2 ** Math.ceil(Math.log2(columns)));
-  const across = Math.ceil(columns / lanes);
-  const high = 256 / lanes;
+  const VEC = widthFor(channels);
+  const columns = channels / VEC;
+  const LANES = Math.min(64, 2 ** Math.ceil(Math.log2(columns)));
+  const across = Math.ceil(columns / LANES);
+  const high = 256 / LANES;
   const chunk = high * clamp(Math.ceil((rows * across) / 1024 / high), 8, 512);
   const chunks = Math.ceil(rows / chunk);
   return {
     chunks,
-    constants: { VEC: width, TILE: true },
-    params: { rows, columns, chunk, chunks, lanes },
+    blocks: { VEC, LANES, BLOCKS: 1, TEXTURE: false },
+    tile: true,
+    params: { rows, columns, chunk, chunks },
     grid: [across, chunks, 1],
   };
 };

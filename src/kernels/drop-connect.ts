@@ -1,6 +1,6 @@
 import { type Case, f32, need, op } from '../engine/op.js';
 import { type Shape, ShapeError, type Tensor } from '../engine/tensor.js';
-import { widthFor } from './column-sums.js';
+import { widthFor } from './blocks.js';
 import { CLOCK, checkDraw, cost, type DropoutOptions, drawParams, mask } from './dropout.js';
 
 export type DropConnectOptions = DropoutOptions & { readonly groups: number };

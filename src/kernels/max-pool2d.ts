@@ -1,6 +1,6 @@
 import { type Case, type CaseInput, f32, need, op, trafficOf } from '../engine/op.js';
 import { type Shape, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
-import { widthFor } from './column-sums.js';
+import { widthFor } from './blocks.js';
 
 export type MaxPoolOptions = { readonly kernel: number; readonly stride: number; readonly pad: number };
 type GradientAttributes = MaxPoolOptions & { readonly height: number; readonly width: number };

@@ -1,6 +1,6 @@
 import { type Metas, type Pass, trafficOf } from '../engine/op.js';
 import { type Shape, ShapeError, sizeOf } from '../engine/tensor.js';
-import { widthFor } from './column-sums.js';
+import { widthFor } from './blocks.js';
 
 /** What the operations between an activation [B,H,W,C] and one value per image and channel [B,C] share. */
 

@@ -38,7 +38,7 @@ interface Outcome {
 }
 
 /** One step, with dropout and mixup, from weights drawn alike. */
-async function oneStep(runtime: Runtime, change: Change): Promise<Outcome> {
+async function oneStep(runtime: Runtime, change: Change, seed = 0): Promise<Outcome> {
   const config = configOf(change);
   const session = await Session.create(runtime, config, {
     batches: [BATCH],
@@ -46,8 +46,8 @@ async function oneStep(runtime: Runtime, change: Change): Promise<Outcome> {
     samples: BATCH,
     ...(change.slice ? { slice: change.slice } : {}),
   });
-  await initialise(runtime, session.table, 0);
-  const rng = new Rng('gpu step');
+  await initialise(runtime, session.table, seed);
+  const rng = new Rng('gpu step', `${seed}`);
   const images = Uint8Array.from({ length: BATCH * config.size ** 2 * 3 }, () => rng.below(256));
   const labels = Uint32Array.from({ length: BATCH }, (_, i) => i % 2);
   const batch = { images, labels, permutation: rng.permutation(BATCH), lambda: 0.3 };
@@ -75,12 +75,10 @@ function distance(a: NumberArray, b: NumberArray): number {
 }
 
 /**
- * Deep networks have ReLU inputs within rounding of zero, whose gradients come or go as a whole: METHOD 8 grants 1.6e-2 for that; `tiny`
- * here has none. It grants 1e-4 for the gradients of w, whose iterations are unrolled. Adam's first step follows signs, also those of
- * gradients that are rounding errors.
+ * METHOD 8 grants 1e-4 for the gradients of w, whose iterations are unrolled. Adam's first step follows signs, also those of gradients
+ * that are rounding errors.
  */
-function tolerances({ model, loss }: Change): { losses: number; gradients: number; weights: number } {
-  if (model) return { losses: 3e-4, gradients: 1.6e-2, weights: 1e-3 };
+function tolerances({ loss }: Change): { losses: number; gradients: number; weights: number } {
   if (loss?.calculator) return { losses: 1e-5, gradients: 1e-4, weights: 2e-4 };
   return { losses: 1e-5, gradients: 1e-5, weights: 2e-5 };
 }
@@ -94,8 +92,6 @@ test.each<[string, Change]>([
   ['sgd with momentum', { optimizer: { kind: 'sgd', momentum: 0.9 } }],
   ["sgd with Nesterov's momentum", { optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true } }],
   ['slices of 4 and 2', { slice: 4 }],
-  ['resnet18', { model: 'resnet18' }],
-  ['mobilenet', { model: 'mobilenet' }],
 ])(
   'a training step with %s on the GPU is the float64 one',
   async (_, change) => {
@@ -106,6 +102,30 @@ test.each<[string, Change]>([
       expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(losses);
     expect(distance(got.gradients, want.gradients)).toBeLessThan(gradients);
     expect(distance(got.weights, want.weights)).toBeLessThan(weights);
+  },
+  200_000,
+);
+
+/**
+ * In deep networks some ReLU inputs lie within rounding of zero, and the gradients behind them come or go as a whole: 0.2 to 3 % of the
+ * gradient's length, for most seeds. A fault in a kernel is there for every seed. Losses as METHOD 8 grants them to a first step.
+ */
+test.each<[ModelName, number]>([
+  ['resnet18', 2],
+  ['mobilenet', 4],
+])(
+  'steps of %s on the GPU are the float64 ones, but for ReLUs that rounding turns',
+  async (model, seeds) => {
+    const distances: number[] = [];
+    for (let seed = 0; seed < seeds; seed++) {
+      const got = await oneStep(opened.runtime.sibling(), { model }, seed);
+      const want = await oneStep(new ReferenceRuntime(), { model }, seed);
+      for (const key of ['total', 'ce', 'gil', 'lil'] as const)
+        expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(3e-4);
+      distances.push(distance(got.gradients, want.gradients));
+    }
+    expect(Math.min(...distances), `${distances}`).toBeLessThan(5e-3);
+    expect(Math.max(...distances), `${distances}`).toBeLessThan(5e-2);
   },
   200_000,
 );
