@@ -1,7 +1,7 @@
 import { type Case, f32, type Metas, need, op, trafficOf } from '../engine/op.js';
 import { type Shape, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { type ConvAttributes, expectOutput, type Geometry, geometry, outputShape } from './conv-geometry.js';
-import { naiveDepthwise, patchVariant } from './depthwise-variants.js';
+import { naiveDepthwise, patchVariant, rollVariant } from './depthwise-variants.js';
 
 type DepthwiseAttributes = Omit<ConvAttributes, 'sharedInput'>;
 /** Attributes of the data gradient: also the sides of x, which a stride leaves open. */
@@ -84,7 +84,7 @@ export const depthwiseConv2dOp = op<DepthwiseAttributes>({
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
-    patch: patchVariant('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
+    roll: rollVariant('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
     naive: naiveDepthwise('depthwise-naive', forwardSizes),
   },
   gradient: ({ inputs: [x, w], dys: [dy], attrs, wants, into }) => {
@@ -118,7 +118,8 @@ export const depthwiseDataGradientOp = op<DataAttributes>({
     return [f32(batch, height, width, groups)];
   },
   variants: {
-    patch: patchVariant('data', dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
+    roll: rollVariant('data', dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
+    patch: patchVariant(dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
     naive: naiveDepthwise('depthwise-data-gradient-naive', dataSizes),
   },
   reference: ([dy, w], call) => {
@@ -150,7 +151,7 @@ export const depthwiseWeightGradientOp = op<WeightAttributes>({
     return [f32(kh, kw, groups)];
   },
   variants: {
-    patch: patchVariant('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
+    roll: rollVariant('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
     naive: naiveDepthwise('depthwise-weight-gradient-naive', weightSizes),
   },
   reference: ([x, dy], call) => {

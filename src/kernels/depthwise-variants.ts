@@ -1,4 +1,12 @@
-import { type Attributes, type Call, linearGrid, type Metas, type Pass, type Variant } from '../engine/op.js';
+import {
+  type Attributes,
+  type Call,
+  linearGrid,
+  type Metas,
+  type Pass,
+  prefersTextures,
+  type Variant,
+} from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
 import type { Geometry } from './conv-geometry.js';
 import {
@@ -39,9 +47,8 @@ export const naiveDepthwise = <A extends Attributes>(
   },
 });
 
-/** Four channels and several neighbouring columns a thread: for channels in quads, and kernels and strides that unrolling can bear. */
+/** A data gradient of any stride: four channels and several neighbouring columns a thread. */
 export function patchVariant<A extends Attributes>(
-  direction: Direction,
   geometryOf: (call: Metas<A>) => Geometry,
   operands: Operands,
 ): Variant<A> {
@@ -50,57 +57,106 @@ export function patchVariant<A extends Attributes>(
       const { groups, kw, stride } = geometryOf(call);
       return groups % 4 === 0 && kw <= 7 && stride <= 2;
     },
-    scratch: (call) => splitScratch(splitOf(direction, geometryOf(call)), call),
+    passes: (call) => splitPasses(WHOLE, call, patchPass(geometryOf(call), call), operands),
+  };
+}
+
+function patchPass(geo: Geometry, { capabilities }: Call<Attributes>): Pass {
+  const { batch, height, width, groups, kw, stride, left } = geo;
+  // A GPU's threads have few registers; a CPU adapter's loads are dear.
+  const PATCH = capabilities.software ? 8 : 4;
+  return {
+    shader: 'depthwise-data-gradient-patch',
+    constants: {
+      PATCH,
+      SPAN: Math.floor((PATCH - 1) / stride) + Math.floor((kw + stride - 2) / stride) + 1,
+      KW: kw,
+      STRIDE: stride,
+      TEXTURE: prefersTextures(capabilities),
+    },
+    params: depthwiseParams(geo),
+    grid: linearGrid((groups / 4) * batch * height * Math.ceil((width + left) / PATCH), THREADS),
+  };
+}
+
+/** Four channels and some rows a thread, which rolls along the columns: each step loads only what is new in its window. */
+export function rollVariant<A extends Attributes>(
+  direction: Direction,
+  geometryOf: (call: Metas<A>) => Geometry,
+  operands: Operands,
+): Variant<A> {
+  return {
+    valid: (call) => {
+      const { groups, kh, kw, stride, top, left } = geometryOf(call);
+      const turns = direction !== 'data' || (stride === 1 && top < kh && left < kw);
+      return groups % 4 === 0 && kh <= 5 && kw <= 5 && stride <= Math.min(2, kw) && turns;
+    },
+    scratch: (call) => splitScratch(rollSplit(direction, geometryOf(call), call), call),
     passes: (call) => {
       const geo = geometryOf(call);
-      const split = splitOf(direction, geo);
-      return splitPasses(split, call, patchPass(direction, geo, call, split), operands);
+      const split = rollSplit(direction, geo, call);
+      const pass = direction === 'weights' ? weightRoll(geo, call, split) : rollPass(direction, geo, call);
+      return splitPasses(split, call, pass, operands);
     },
   };
 }
 
-/** Rows of dy are shared out for the weight gradient. */
-function splitOf(direction: Direction, { batch, outHeight, groups, kh }: Geometry): Split {
+/** Rows of the result that a thread has: as many as its registers bear. */
+const bandRows = (
+  direction: Direction,
+  { capabilities: { software } }: Pick<Call, 'capabilities'>,
+): number => (software && direction !== 'weights' ? 4 : 2);
+
+function rollSplit(direction: Direction, geo: Geometry, call: Pick<Call, 'capabilities'>): Split {
   if (direction !== 'weights') return WHOLE;
-  return splitDepth(batch * outHeight, Math.ceil(((groups / 4) * kh) / THREADS), 1, 1);
+  const bands = geo.batch * Math.ceil(geo.outHeight / bandRows(direction, call));
+  return splitDepth(bands, Math.ceil(geo.groups / 4 / THREADS), 1, 1);
 }
 
-function patchPass(
-  direction: Direction,
-  geo: Geometry,
-  { capabilities }: Call<Attributes>,
-  { chunk, splits }: Split,
-): Pass {
-  const { batch, height, width, outHeight, outWidth, groups, kh, kw, stride, left } = geo;
-  const data = direction === 'data';
-  // A GPU's threads have few registers; a CPU adapter's loads are dear.
-  const PATCH = capabilities.software ? 8 : 4;
-  const SPAN = data
-    ? Math.floor((PATCH - 1) / stride) + Math.floor((kw + stride - 2) / stride) + 1
-    : (PATCH - 1) * stride + kw;
-  const constants = {
-    PATCH,
-    SPAN,
+const rollConstants = (direction: Direction, { kh, kw, stride }: Geometry, call: Call<Attributes>) => {
+  const ROWS = bandRows(direction, call);
+  return {
+    ROWS,
+    KH: kh,
     KW: kw,
     STRIDE: stride,
-    TEXTURE: capabilities.software && capabilities.subgroupSize === 8,
-    DATA_GRADIENT: data,
+    TALL: (ROWS - 1) * stride + kh,
+    KEEP: kw - stride,
+    TEXTURE: prefersTextures(call.capabilities),
   };
-  const quads = groups / 4;
-  if (direction === 'weights')
-    return {
-      shader: 'depthwise-weight-gradient-patch',
-      constants: { ...constants, SPLIT: true },
-      params: { ...depthwiseParams(geo), chunk, splits },
-      grid: linearGrid(quads * kh * splits, THREADS),
-    };
-  const patches = data
-    ? batch * height * Math.ceil((width + left) / PATCH)
-    : batch * outHeight * Math.ceil(outWidth / PATCH);
+};
+
+/** On a CPU a thread rolls along a whole row; a GPU wants more threads, each with less to do. */
+function rollPass(direction: Direction, given: Geometry, call: Call<Attributes>): Pass {
+  const geo = direction === 'data' ? turned(given) : given;
+  const { batch, outHeight, outWidth, groups } = geo;
+  const constants = rollConstants(direction, geo, call);
+  const span = call.capabilities.software ? outWidth : 8;
+  const bands = batch * Math.ceil(outHeight / constants.ROWS);
   return {
-    shader: 'depthwise-patch',
-    constants,
-    params: depthwiseParams(geo),
-    grid: linearGrid(quads * patches, THREADS),
+    shader: 'depthwise-roll',
+    constants: { ...constants, ROLL: true, FLIP: direction === 'data' },
+    params: { ...depthwiseParams(geo), span },
+    grid: linearGrid((groups / 4) * bands * Math.ceil(outWidth / span), THREADS),
+  };
+}
+
+/** The convolution of dy with the turned kernel that is the data gradient of one of stride 1. */
+const turned = (geo: Geometry): Geometry => ({
+  ...geo,
+  height: geo.outHeight,
+  width: geo.outWidth,
+  outHeight: geo.height,
+  outWidth: geo.width,
+  top: geo.kh - 1 - geo.top,
+  left: geo.kw - 1 - geo.left,
+});
+
+function weightRoll(geo: Geometry, call: Call<Attributes>, { chunk, splits }: Split): Pass {
+  return {
+    shader: 'depthwise-weight-gradient-roll',
+    constants: { ...rollConstants('weights', geo, call), TAPS: geo.kh * geo.kw, SPLIT: true },
+    params: { ...depthwiseParams(geo), chunk, splits },
+    grid: linearGrid((geo.groups / 4) * splits, THREADS),
   };
 }

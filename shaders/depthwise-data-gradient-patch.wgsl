@@ -1,36 +1,22 @@
-// Depthwise convolution, forward and data gradient: a thread has four channels of PATCH neighbouring results of one row, so that what
-// it loads of a source row serves several of them.
-//
-//   forward         y[oh, ow] += x[oh*stride + i - top, ow*stride + j - left] * w[i, j]
-//   data gradient   with v = ih + top, u = iw + left, only taps i = v, j = u (mod stride) count:
-//                   dx[ih, iw] += dy[(v - i) / stride, (u - j) / stride] * w[i, j]; patches begin where u is a multiple of PATCH, so
-//                   that it is known beforehand which taps a column meets
+// Data gradient of a depthwise convolution of any stride: a thread has four channels of PATCH neighbouring results of one row, so that
+// what it loads of a row of dy serves several of them. With v = ih + top, u = iw + left, only taps i = v, j = u (mod stride) count:
+//   dx[ih, iw] += dy[(v - i) / stride, (u - j) / stride] * w[i, j]
+// Patches begin where u is a multiple of PATCH, so that it is known beforehand which taps a column meets.
 #include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
-#if DATA_GRADIENT
 const REACH = (KW + STRIDE - 2u) / STRIDE; // columns of dy before the patch's own
-#else
-const REACH = 0u;
-#endif
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
   let quads = p.channels / 4u;
-#if DATA_GRADIENT
   let size = vec2u(p.height, p.width);
   let sourceSize = vec2u(p.outHeight, p.outWidth);
   let patches = (p.width + p.left + PATCH - 1u) / PATCH;
   let before = p.left;
-#else
-  let size = vec2u(p.outHeight, p.outWidth);
-  let sourceSize = vec2u(p.height, p.width);
-  let patches = (p.outWidth + PATCH - 1u) / PATCH;
-  let before = 0u;
-#endif
   let item = flat(workgroup, grid) * 64u + lane;
   let c = item % quads;
   let at = item / quads % patches * PATCH; // wraps below 0 after `before` is taken away: then it is not below the size either
@@ -40,13 +26,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll n PATCH
   var s$n = vec4f();
 #end
-#if DATA_GRADIENT
   for (var i = (row + p.top) % STRIDE; i < p.kh; i += STRIDE) {
     let origin = vec2u((row + p.top - i) / STRIDE, at / STRIDE - REACH);
-#else
-  for (var i = 0u; i < p.kh; i++) {
-    let origin = vec2u(row * STRIDE + i - p.top, at * STRIDE - p.left);
-#endif
     if (origin.x >= sourceSize.x) { continue; }
     let line = (b * sourceSize.x + origin.x) * sourceSize.y;
     var source: array<vec4f, SPAN>;
@@ -61,11 +42,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
     {
       let w = columnQuad((i * KW + $ju) * quads + c);
 #unroll n PATCH
-#if DATA_GRADIENT
       if (($nu + REACH * STRIDE - $ju) % STRIDE == 0u) { s$n += source[($nu + REACH * STRIDE - $ju) / STRIDE] * w; }
-#else
-      s$n += source[$nu * STRIDE + $ju] * w;
-#endif
 #end
     }
 #end
