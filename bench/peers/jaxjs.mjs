@@ -55,19 +55,22 @@ function prepare(jax, c) {
   const inputs = inputsOf(c);
   const { args, compute, read = (data) => data } = computation(jax, c, inputs);
   const compiled = jax.jit(compute);
-  let last;
+  let last = [];
+  const drop = () => {
+    for (const array of last) array.dispose();
+  };
   return {
     run: () => {
-      last?.dispose();
-      last = compiled(...args.map((arg) => arg.ref));
+      drop();
+      last = [compiled(...args.map((arg) => arg.ref))].flat();
     },
     sync: async () => {
-      await jax.blockUntilReady(last.ref);
+      await jax.blockUntilReady(last[0].ref);
       await jax.queue.onSubmittedWorkDone();
     },
-    result: async () => read(await last.ref.data()),
+    result: async () => read(await last[0].ref.data()),
     dispose: () => {
-      last?.dispose();
+      drop();
       for (const arg of args) arg.dispose();
       compiled.dispose();
     },
@@ -160,11 +163,7 @@ const adamUpdate = ({ np }, p, g, m, v) => {
 
 function adam(jax, c, inputs) {
   const args = ['p', 'g', 'm', 'v'].map((key) => array(jax, inputs[key], [c.size]));
-  const compute = (p, g, m, v) => {
-    const [p1, m1, v1] = adamUpdate(jax, p, g, m, v);
-    return jax.numpy.stack([p1, m1, v1]);
-  };
-  return { args, compute, read: (data) => data.subarray(0, c.size) };
+  return { args, compute: (p, g, m, v) => adamUpdate(jax, p, g, m, v) };
 }
 
 function prepareStep(jax, c) {
