@@ -22,5 +22,13 @@ export class UsageError extends UserError {
   }
 }
 
+/** A shader that does not compile, or asks for what its operation does not have. */
+export class ShaderError extends UserError {
+  override readonly name = 'ShaderError';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 1, options);
+  }
+}
+
 /** The message of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,75 +1,13 @@
-import { type KernelTiming, selectKernels, timeKernel } from '../../bench/kernels.js';
-import { UsageError, UserError } from '../errors.js';
-import { operations } from '../kernels/index.js';
-import { openRuntime } from '../platform/node/runtime.js';
-import { type Limits, measureLimits } from '../platform/probe.js';
+import { UsageError } from '../errors.js';
+import { benchKernels } from './bench-kernels.js';
+import { benchStep } from './bench-step.js';
 import type { Call, ConfigOf } from './config.js';
-import { table } from './table.js';
 
-/** `clew bench kernels`: each operation's time, as a share of the limits measured before and after in the same run. */
+/** `clew bench kernels|step`. */
 export async function run(config: ConfigOf<'bench'>, call: Call): Promise<number> {
   const [what = 'kernels'] = call.words;
-  if (what !== 'kernels') throw new UsageError(`bench ${what}: wants \`clew bench kernels\``);
-  const { runtime, name, device } = await openRuntime(config.adapter);
-  try {
-    if (!device)
-      throw new UserError(
-        '--adapter reference: the float64 reference is not there to be timed; choose a GPU or driver',
-      );
-    const selected = selectKernels(operations, runtime, filterOf(config));
-    if (selected.length === 0) throw new UsageError(nothingSelected(config));
-    const before = await measureLimits(device.device, runtime.capabilities.software);
-    const timings: KernelTiming[] = [];
-    for (const { op, sample, variant } of selected) {
-      if (!config.json) process.stderr.write(`${op.name} ${sample.name} ${variant} ...\n`);
-      timings.push(await timeKernel(runtime, op, sample, variant));
-    }
-    const after = await measureLimits(device.device, runtime.capabilities.software);
-    const limits = {
-      fmaGflops: Math.max(before.fmaGflops, after.fmaGflops),
-      copyGBps: Math.max(before.copyGBps, after.copyGBps),
-    };
-    process.stdout.write(
-      config.json
-        ? `${JSON.stringify({ adapter: name, ...limits, kernels: timings })}\n`
-        : asText(name, limits, timings),
-    );
-  } finally {
-    await runtime.close();
-  }
+  if (what === 'kernels') await benchKernels(config);
+  else if (what === 'step') await benchStep(config);
+  else throw new UsageError(`bench ${what}: wants \`clew bench kernels\` or \`clew bench step\``);
   return 0;
-}
-
-const filterOf = ({ op, shape, variant }: ConfigOf<'bench'>) => ({
-  ...(op === undefined ? {} : { op }),
-  ...(shape === undefined ? {} : { shape }),
-  ...(variant === undefined ? {} : { variant }),
-});
-
-function nothingSelected({ op, shape, variant }: ConfigOf<'bench'>): string {
-  const timed = operations.filter(({ benchmarks }) => benchmarks?.length);
-  const found = timed.find(({ name }) => name === op);
-  if (op !== undefined && !found)
-    return `--op ${op}: no such operation to time; there are ${timed.map(({ name }) => name).join(', ')}`;
-  const of = found ? [found] : timed;
-  if (shape !== undefined)
-    return `--shape ${shape}: no such case; there are ${of.flatMap(({ benchmarks }) => benchmarks!.map(({ name }) => name)).join(', ')}`;
-  return `--variant ${variant}: none of that name runs here; there are ${[...new Set(of.flatMap(({ variants }) => Object.keys(variants)))].join(', ')}`;
-}
-
-function asText(adapter: string, { fmaGflops, copyGBps }: Limits, timings: readonly KernelTiming[]): string {
-  const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const rows = timings.map(({ op, shape, variant, ms, firstMs, gflops, gbps }) => [
-    op,
-    shape,
-    variant,
-    ms.toFixed(3),
-    gflops.toFixed(2),
-    percent(gflops / fmaGflops),
-    gbps.toFixed(2),
-    percent(gbps / copyGBps),
-    firstMs.toFixed(0),
-  ]);
-  const heading = ['operation', 'shape', 'variant', 'ms', 'GFLOP/s', 'of FMA', 'GB/s', 'of copy', 'first ms'];
-  return `${table([heading, ...rows])}\n\n${adapter}: ${fmaGflops.toFixed(1)} GFLOP/s, ${copyGBps.toFixed(2)} GB/s\n`;
 }

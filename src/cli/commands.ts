@@ -85,13 +85,25 @@ export const commands: readonly Command[] = [
     load: () => import('./plan.js'),
   }),
   command('bench', {
-    positional: ['kernels', 1],
-    summary: 'time operations against the measured limits of the adapter',
+    positional: ['kernels|step', 1],
+    summary: 'time operations, or a training step, against the measured limits of the adapter',
     examples: [
       ['bench kernels', 'every operation'],
       ['bench kernels --op conv2d --variant all --json', 'every variant of one operation'],
+      ['bench kernels --html roofline.html', 'and a page that shows them under the roofline'],
+      ['bench kernels --op relu --kernels my-shaders', 'my-shaders/relu.wgsl beside our own'],
+      ['bench step --model resnet --bs 8 --size 64 --trace step.json', 'a training step by operation'],
     ],
     load: () => import('./bench.js'),
+  }),
+  command('wgsl', {
+    positional: ['OPERATION', 1],
+    summary: 'print the shaders of an operation as the device gets them',
+    examples: [
+      ['wgsl conv2d', 'of its first case, as this adapter would run it'],
+      ['wgsl conv2d --shape 7x7x512 --variant tile64', 'another shape and variant'],
+    ],
+    load: () => import('./wgsl.js'),
   }),
   command('demo', {
     summary: 'train a tiny detector with 4 LIBs on built-in faces and test it, in minutes',

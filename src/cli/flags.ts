@@ -139,6 +139,17 @@ export const groups = {
       text('the name of a variant, or all'),
       'this variant, or all; else the default one of each case',
     ),
+    kernels: optional(
+      folder,
+      'folder of your own .wgsl files, named as those in shaders/: tried beside them as variants `own NAME`',
+    ),
+  },
+  Reports: {
+    html: optional(
+      file,
+      'bench kernels: also write a page that shows each kernel under the measured roofline',
+    ),
+    trace: optional(file, 'bench step: also write a trace of one step, for ui.perfetto.dev'),
   },
   Device: {
     adapter: optional(
@@ -153,7 +164,7 @@ export const groups = {
     tune: flag(
       oneOf('off', 'cached', 'full'),
       process.env.CLEW_TUNE ?? 'cached',
-      'kernels by measuring: full measures what it has not yet on this adapter and keeps it, cached uses what is kept; also CLEW_TUNE',
+      'choose kernels by measuring: full measures what is not known yet, cached uses what is known, off neither; else CLEW_TUNE',
     ),
   },
   Planning: {
@@ -175,6 +186,7 @@ const table = {
   ...groups.Scoring,
   ...groups.Planning,
   ...groups.Kernels,
+  ...groups.Reports,
   ...groups.Device,
   ...groups.Output,
 };
@@ -212,9 +224,19 @@ export const flagsOf = {
     ...keys(groups.Planning),
     'json',
   ],
-  verify: ['adapter', 'json'],
+  verify: ['kernels', 'adapter', 'json'],
   doctor: ['adapter', 'json'],
-  bench: [...keys(groups.Kernels), 'adapter', 'json'],
+  bench: [
+    ...keys(groups.Kernels),
+    ...keys(groups.Model),
+    ...keys(groups.Losses),
+    ...keys(groups.Training),
+    ...keys(groups.Reports),
+    'tune',
+    'adapter',
+    'json',
+  ],
+  wgsl: ['shape', 'variant', 'kernels', 'adapter'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

@@ -6,6 +6,7 @@ import { openRuntime } from '../platform/node/runtime.js';
 import type { VerifyRow } from '../verify/rows.js';
 import { canVerify, verifyGolden, verifyOperations } from '../verify/verify.js';
 import type { Call, ConfigOf } from './config.js';
+import { operationsWith } from './own-kernels.js';
 import { table } from './table.js';
 
 /** `clew verify [FILE...]`: exit code 1 when any quantity exceeds its tolerance. */
@@ -15,7 +16,8 @@ export async function run(config: ConfigOf<'verify'>, call: Call): Promise<numbe
   const rows: VerifyRow[] = [];
   try {
     if (files.length === 0) {
-      for await (const checked of verifyOperations(runtime)) rows.push(checked);
+      const operations = await operationsWith(config.kernels);
+      for await (const checked of verifyOperations(runtime, operations)) rows.push(checked);
       files.push(...(await shippedGolden()));
     }
     for (const { file, golden } of files) {

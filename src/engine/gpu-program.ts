@@ -1,3 +1,4 @@
+import { ShaderError } from '../errors.js';
 import type { Pass } from './op.js';
 import { type Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
@@ -52,7 +53,7 @@ export class KernelCache {
     } catch (cause) {
       const info = await module.getCompilationInfo();
       const where = info.messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
-      throw new Error(`shader ${label}: ${where || String(cause)}`, { cause });
+      throw new ShaderError(`shader ${label}: ${where || String(cause)}`, { cause });
     }
   }
 }
@@ -71,11 +72,11 @@ const LAYOUT: Record<
 export function packParams(pass: Pass, { params }: Reflection): Uint32Array {
   const words = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(params.length / 4) * 16)));
   const unknown = Object.keys(pass.params).find((name) => !params.some((field) => field.name === name));
-  if (unknown) throw new Error(`${pass.shader}: struct Params has no field '${unknown}'`);
+  if (unknown) throw new ShaderError(`${pass.shader}: struct Params has no field '${unknown}'`);
   params.forEach(({ name, type }, i) => {
     const value = pass.params[name];
     if (value === undefined || Number.isNaN(value))
-      throw new Error(`${pass.shader}: no value for params.${name}`);
+      throw new ShaderError(`${pass.shader}: no value for params.${name}`);
     if (type === 'f32') words.setFloat32(4 * i, value, true);
     else words.setInt32(4 * i, value, true);
   });
@@ -95,6 +96,10 @@ export type Command =
       readonly group: GPUBindGroup;
       readonly grid: readonly [number, number, number];
       readonly written: readonly Place[];
+      /** What it is part of, for a profile. */
+      readonly op: string;
+      readonly variant: string;
+      readonly shader: string;
     }
   | { readonly kind: 'stage'; readonly from: Place; readonly texture: GPUTexture; readonly rows: number };
 
@@ -103,16 +108,20 @@ export class GpuProgram implements Program {
   constructor(
     readonly name: string,
     readonly plan: Plan,
-    private readonly commands: readonly Command[],
+    readonly commands: readonly Command[],
     private readonly place: (value: Tensor | Scratch) => Place,
     private readonly readPlace: (place: Place, tensor: Tensor) => Promise<NumberArray>,
   ) {}
 
-  encode(encoder: GPUCommandEncoder): void {
+  /** With `clock`, each dispatch is a pass of its own that writes the time where clock() says. */
+  encode(encoder: GPUCommandEncoder, clock?: () => GPUComputePassTimestampWrites): void {
     let pass: GPUComputePassEncoder | undefined;
     for (const command of this.commands) {
       if (command.kind === 'dispatch') {
-        pass ??= encoder.beginComputePass();
+        if (clock) pass?.end();
+        pass = clock
+          ? encoder.beginComputePass({ timestampWrites: clock() })
+          : (pass ?? encoder.beginComputePass());
         pass.setPipeline(command.pipeline);
         pass.setBindGroup(0, command.group);
         pass.dispatchWorkgroups(...command.grid);

@@ -1,3 +1,4 @@
+import { ShaderError } from '../errors.js';
 import { GpuMemory } from './gpu-memory.js';
 import {
   type Command,
@@ -173,7 +174,7 @@ export class GpuRuntime implements Runtime {
     const entries = kernel.reflection.bindings.map(({ name: variable, binding, kind }): GPUBindGroupEntry => {
       if (kind === 'uniform') return { binding, resource: uniform };
       const value = call.names.get(pass.bind?.[variable] ?? variable);
-      if (!value) throw new Error(`${pass.shader}: no tensor for variable '${variable}'`);
+      if (!value) throw new ShaderError(`${pass.shader}: no tensor for variable '${variable}'`);
       const at = place(value);
       if (kind === 'read_write') written.push(at);
       if (kind !== 'texture')
@@ -183,7 +184,13 @@ export class GpuRuntime implements Runtime {
       return { binding, resource: texture.createView() };
     });
     const group = this.device.createBindGroup({ label: pass.shader, layout: kernel.layout, entries });
-    return [...stages, { kind: 'dispatch', pipeline: kernel.pipeline, group, grid: pass.grid, written }];
+    const { pipeline } = kernel;
+    const { grid, shader } = pass;
+    const { variant } = call;
+    return [
+      ...stages,
+      { kind: 'dispatch', pipeline, group, grid, written, op: call.node.op.name, variant, shader },
+    ];
   }
 
   private async readPlace(at: Place, count: number, dtype: DType): Promise<NumberArray> {

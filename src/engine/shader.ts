@@ -18,7 +18,12 @@ export const kernelKey = (shader: string, constants: Constants = {}): string =>
       .sort(),
   )}`;
 
-const library: Readonly<Record<string, string>> = shaders;
+const library: Record<string, string> = { ...shaders };
+
+/** Adds a text that does not come with the package; it may include those that do. */
+export function addShader(name: string, text: string): void {
+  library[name] = text;
+}
 
 export function shaderText(name: string, constants: Constants = {}): string {
   const text = unroll(conditions(include(name), constants), constants);

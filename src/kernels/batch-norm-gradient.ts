@@ -1,5 +1,4 @@
 import {
-  avoidsBarriers,
   type Call,
   type CaseInput,
   f32,
@@ -100,7 +99,7 @@ function variant(layout: Layout): Variant<Attributes> {
         },
         {
           shader: 'batch-norm-gradient-totals',
-          constants: { SERIAL: avoidsBarriers(call.capabilities) },
+          constants: { SERIAL: call.capabilities.software },
           params: {
             channels,
             chunks,

@@ -1,5 +1,4 @@
 import {
-  avoidsBarriers,
   type Call,
   type Case,
   type CaseInput,
@@ -171,7 +170,7 @@ function train(layout: Layout): Variant<TrainAttributes> {
         { shader: 'batch-norm-moments', constants: { ...blocks, TILE: tile }, params, grid },
         {
           shader: 'batch-norm-statistics',
-          constants: { RECORD: record, SERIAL: avoidsBarriers(call.capabilities) },
+          constants: { RECORD: record, SERIAL: call.capabilities.software },
           params: { rows, channels, chunk: params.chunk, chunks, epsilon, momentum },
           grid: [Math.ceil(channels / 16), 1, 1],
         },

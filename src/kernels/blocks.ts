@@ -28,7 +28,7 @@ export interface Blocks {
 }
 
 /** Below this many bytes the copy into a texture costs more than it saves. */
-const LEAST_STAGED = 2 ** 18;
+const LEAST_STAGED = 2 ** 20;
 
 /**
  * A GPU's neighbours read 64 columns at once. On a CPU 8 lanes are a subgroup: it takes up to 8 times as many columns, so that its way

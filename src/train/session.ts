@@ -73,6 +73,7 @@ export class Session {
   private readonly evaluationHeads = new Map<number, Program>();
   private evaluationSlice!: { readonly size: number; readonly program: Program };
   private programs: readonly Program[] = [];
+  private compiled: readonly ProgramSource[] = [];
   private pending: Promise<void> = Promise.resolve();
   private choose: Chooser = () => undefined;
 
@@ -107,8 +108,9 @@ export class Session {
       builder.evaluateFeatures(alignUp(sizes.evaluationBatch, slice), slice),
       builder.evaluateHeads(sizes.evaluationBatch),
     ];
-    if (choose) this.choose = await choose([...sources, ...evaluation]);
-    const programs = await runtime.compile([...sources, ...evaluation], {
+    this.compiled = [...sources, ...evaluation];
+    if (choose) this.choose = await choose(this.compiled);
+    const programs = await runtime.compile(this.compiled, {
       choose: this.choose,
       ...(progress ? { progress } : {}),
     });
@@ -185,6 +187,16 @@ export class Session {
     clock[CLOCK.scoreRow] = scoreRow;
     runtime.write('hyper', hyper);
     runtime.write('clock', clock);
+  }
+
+  /** What one training step submits. */
+  stepsOf(batch: number): readonly Step[] {
+    return this.training.get(batch) ?? [];
+  }
+
+  /** All that was compiled, for a report of the memory it takes. */
+  sources(): readonly ProgramSource[] {
+    return this.compiled;
   }
 
   /** Which variant computes each call where there is a choice: part of a checkpoint, so that a resumed run computes alike. */

@@ -1,7 +1,7 @@
 import { checkCase } from '../engine/check.js';
+import type { Op } from '../engine/op.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
-import { operations } from '../kernels/index.js';
 import type { ModelName } from '../model/lib-net.js';
 import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
@@ -9,7 +9,10 @@ import { verifyNet } from './golden-net.js';
 import { row, type VerifyRow } from './rows.js';
 
 /** Every case of every operation on every variant that runs here, and its gradient by finite differences. */
-export async function* verifyOperations(runtime: Runtime): AsyncGenerator<VerifyRow> {
+export async function* verifyOperations(
+  runtime: Runtime,
+  operations: readonly Op[],
+): AsyncGenerator<VerifyRow> {
   for (const op of operations)
     for (const sample of op.cases)
       for await (const { name, quantity, error, tolerance } of checkCase(runtime, op, sample))

@@ -1,0 +1,76 @@
+import { type KernelTiming, selectKernels, timeKernel } from '../../bench/kernels.js';
+import type { Op } from '../engine/op.js';
+import { UsageError, UserError } from '../errors.js';
+import { writeFileAtomic } from '../io/files.js';
+import { openRuntime } from '../platform/node/runtime.js';
+import { type Limits, measureLimits } from '../platform/probe.js';
+import { rooflinePage } from '../report/roofline.js';
+import type { ConfigOf } from './config.js';
+import { operationsWith } from './own-kernels.js';
+import { table } from './table.js';
+
+/** `clew bench kernels`: each operation's time, as a share of the limits measured before and after in the same run. */
+export async function benchKernels(config: ConfigOf<'bench'>): Promise<void> {
+  const operations = await operationsWith(config.kernels);
+  const { runtime, name, device } = await openRuntime(config.adapter);
+  try {
+    if (!device)
+      throw new UserError('--adapter reference: it is not there to be timed; choose a GPU or driver');
+    const selected = selectKernels(operations, runtime, filterOf(config));
+    if (selected.length === 0) throw new UsageError(nothingSelected(config, operations));
+    const before = await measureLimits(device.device, runtime.capabilities.software);
+    const kernels: KernelTiming[] = [];
+    for (const { op, sample, variant } of selected) {
+      if (!config.json) process.stderr.write(`${op.name} ${sample.name} ${variant} ...\n`);
+      kernels.push(await timeKernel(runtime, op, sample, variant));
+    }
+    const after = await measureLimits(device.device, runtime.capabilities.software);
+    const limits = {
+      fmaGflops: Math.max(before.fmaGflops, after.fmaGflops),
+      copyGBps: Math.max(before.copyGBps, after.copyGBps),
+    };
+    const report = { adapter: name, ...limits, kernels };
+    if (config.html) await writeFileAtomic(config.html, new TextEncoder().encode(rooflinePage(report)));
+    process.stdout.write(config.json ? `${JSON.stringify(report)}\n` : asText(name, limits, kernels));
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** Own kernels are there to be compared, so all variants run beside them. */
+const filterOf = ({ op, shape, variant, kernels }: ConfigOf<'bench'>) => {
+  const wanted = variant ?? (kernels === undefined ? undefined : 'all');
+  return {
+    ...(op === undefined ? {} : { op }),
+    ...(shape === undefined ? {} : { shape }),
+    ...(wanted === undefined ? {} : { variant: wanted }),
+  };
+};
+
+function nothingSelected({ op, shape, variant }: ConfigOf<'bench'>, operations: readonly Op[]): string {
+  const timed = operations.filter(({ benchmarks }) => benchmarks?.length);
+  const found = timed.find(({ name }) => name === op);
+  if (op !== undefined && !found)
+    return `--op ${op}: no such operation to time; there are ${timed.map(({ name }) => name).join(', ')}`;
+  const of = found ? [found] : timed;
+  if (shape !== undefined)
+    return `--shape ${shape}: no such case; there are ${of.flatMap(({ benchmarks }) => benchmarks!.map(({ name }) => name)).join(', ')}`;
+  return `--variant ${variant}: none of that name runs here; there are ${[...new Set(of.flatMap(({ variants }) => Object.keys(variants)))].join(', ')}`;
+}
+
+function asText(adapter: string, { fmaGflops, copyGBps }: Limits, timings: readonly KernelTiming[]): string {
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const rows = timings.map(({ op, shape, variant, ms, firstMs, gflops, gbps }) => [
+    op,
+    shape,
+    variant,
+    ms.toFixed(3),
+    gflops.toFixed(2),
+    percent(gflops / fmaGflops),
+    gbps.toFixed(2),
+    percent(gbps / copyGBps),
+    firstMs.toFixed(0),
+  ]);
+  const heading = ['operation', 'shape', 'variant', 'ms', 'GFLOP/s', 'of FMA', 'GB/s', 'of copy', 'first ms'];
+  return `${table([heading, ...rows])}\n\n${adapter}: ${fmaGflops.toFixed(1)} GFLOP/s, ${copyGBps.toFixed(2)} GB/s\n`;
+}
