@@ -77,7 +77,7 @@ export const commands: readonly Command[] = [
     load: async () => ({ run: (await import('./doctor.js')).doctor }),
   }),
   command('plan', {
-    summary: 'show parameters, FLOPs and memory of a configuration without touching a GPU',
+    summary: 'show parameters, FLOPs and memory of a configuration, without a GPU',
     examples: [
       ['plan --model resnet --bs 256', 'by part, and the largest --micro_bs that fits'],
       ['plan --model mobilenet --num_LIBs 8 --json', 'as JSON'],
@@ -86,7 +86,7 @@ export const commands: readonly Command[] = [
   }),
   command('bench', {
     positional: ['kernels|step', 1],
-    summary: 'time operations, or a training step, against the measured limits of the adapter',
+    summary: 'time operations or a training step against the measured limits',
     examples: [
       ['bench kernels', 'every operation'],
       ['bench kernels --op conv2d --variant all --json', 'every variant of one operation'],
@@ -106,7 +106,7 @@ export const commands: readonly Command[] = [
     load: () => import('./wgsl.js'),
   }),
   command('demo', {
-    summary: 'train a tiny detector with 4 LIBs on built-in faces and test it, in minutes',
+    summary: 'train a tiny detector on built-in faces and test it, in minutes',
     examples: [
       ['demo', 'writes to output/demo'],
       ['demo --seed 1 --adapter system', 'other draws, a chosen adapter'],

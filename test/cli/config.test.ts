@@ -242,12 +242,12 @@ test.each([
   ['--something_else 1', '--something_else: unknown flag; clew train --help lists the flags'],
   ['-x', '-x: unknown flag; clew train --help lists the flags'],
   ['--csv a', '--csv: not a flag of clew train, but of test'],
-  ['doctor --bs 1', '--bs: not a flag of clew doctor, but of train, plan'],
+  ['doctor --bs 1', '--bs: not a flag of clew doctor, but of train, plan, bench'],
   ['train extra', 'extra: unexpected word after clew train; flags start with --'],
   ['trian --lr 1', 'trian: not a command of clew; did you mean train?'],
   [
     'frobnicate',
-    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, demo',
+    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, demo',
   ],
 ])('%s', (line, message) => {
   let thrown: unknown;
@@ -271,12 +271,11 @@ test('--test True tests with the same flags, those of training included', () => 
 
 test('a command sees its own flags and defaults only', () => {
   expect(config('demo')).toEqual({ name: 'demo', save_path: 'output', seed: 0, adapter: undefined });
-  expect(config('bench kernels --op conv2d')).toEqual({
-    op: 'conv2d',
-    shape: undefined,
+  expect(config('wgsl conv2d --shape 7x7')).toEqual({
+    shape: '7x7',
     variant: undefined,
+    kernels: undefined,
     adapter: undefined,
-    json: false,
   });
 });
 
