@@ -24,7 +24,11 @@ export async function benchStep(config: ConfigOf<'bench'>): Promise<void> {
       samples: config.bs,
       budget: memoryBudget(opened.runtime.capabilities.software),
     }),
-    { tune: config.tune, progress: (stage, done, total) => display.stage(stage, done, total) },
+    {
+      tune: config.tune,
+      fastMath: config.fast_math,
+      progress: (stage, done, total) => display.stage(stage, done, total),
+    },
   );
   try {
     if (!device)

@@ -47,6 +47,7 @@ export const IDENTITY = [
   'seed',
   'dataset',
   'test_bs',
+  'fast_math',
 ] as const satisfies readonly FlagName[];
 
 export function aboutOf(checkpoint: Checkpoint): About | undefined {
@@ -85,6 +86,8 @@ export interface Detector extends OpenRuntime {
 
 export interface DetectorOptions {
   readonly tune: TuneMode;
+  /** --fast_math */
+  readonly fastMath: boolean;
   /** How the run that is resumed computed: it goes on so, whatever a tuner would say. */
   readonly variants?: Readonly<Record<string, string>>;
   readonly progress?: (stage: string, done: number, total: number) => void;
@@ -95,9 +98,9 @@ export async function openDetector(
   adapter: string | undefined,
   program: ProgramConfig,
   sizes: (opened: OpenRuntime) => SessionSizes,
-  { tune: mode, variants, progress }: DetectorOptions,
+  { tune: mode, fastMath, variants, progress }: DetectorOptions,
 ): Promise<Detector> {
-  const opened = await openRuntime(adapter);
+  const opened = await openRuntime(adapter, { fastMath });
   try {
     const { runtime, name } = opened;
     const session = await Session.create(runtime, program, sizes(opened), {

@@ -161,6 +161,7 @@ export const groups = {
       '0,1,2,3',
       'GPUs; this version uses one',
     ),
+    fast_math: option('faster kernels that round two to three times as much (Winograd)'),
     tune: flag(
       oneOf('off', 'cached', 'full'),
       process.env.CLEW_TUNE ?? 'cached',
@@ -224,7 +225,7 @@ export const flagsOf = {
     ...keys(groups.Planning),
     'json',
   ],
-  verify: ['kernels', 'adapter', 'json'],
+  verify: ['kernels', 'fast_math', 'adapter', 'json'],
   doctor: ['adapter', 'json'],
   bench: [
     ...keys(groups.Kernels),
@@ -232,11 +233,12 @@ export const flagsOf = {
     ...keys(groups.Losses),
     ...keys(groups.Training),
     ...keys(groups.Reports),
+    'fast_math',
     'tune',
     'adapter',
     'json',
   ],
-  wgsl: ['shape', 'variant', 'kernels', 'adapter'],
+  wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'adapter'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

@@ -48,6 +48,7 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
     });
     const { runtime, session } = await openDetector(config.adapter, programConfig(config), sizes, {
       tune: config.tune,
+      fastMath: config.fast_math,
     });
     try {
       await loadWeights(checkpoint, session);

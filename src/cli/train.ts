@@ -151,6 +151,7 @@ class Run {
       }),
       {
         tune: config.tune,
+        fastMath: config.fast_math,
         ...(about ? { variants: about.variants } : {}),
         progress: (stage, done, total) => this.display.stage(stage, done, total),
       },

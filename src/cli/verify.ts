@@ -12,7 +12,7 @@ import { table } from './table.js';
 /** `clew verify [FILE...]`: exit code 1 when any quantity exceeds its tolerance. */
 export async function run(config: ConfigOf<'verify'>, call: Call): Promise<number> {
   const files = await Promise.all(call.words.map(readGolden));
-  const { runtime, name } = await openRuntime(config.adapter);
+  const { runtime, name } = await openRuntime(config.adapter, { fastMath: config.fast_math });
   const rows: VerifyRow[] = [];
   try {
     if (files.length === 0) {

@@ -16,7 +16,7 @@ export async function run(config: ConfigOf<'wgsl'>, call: Call): Promise<number>
       `wgsl${name === undefined ? '' : ` ${name}`}: wants the name of an operation: ${operations.map((each) => each.name).join(', ')}`,
     );
   const sample = caseOf(op, config.shape);
-  const { runtime } = await openRuntime(config.adapter);
+  const { runtime } = await openRuntime(config.adapter, { fastMath: config.fast_math });
   try {
     const inputs = sample.inputs.map(
       (input) => input && { shape: input.shape, dtype: input.dtype ?? ('f32' as const) },

@@ -22,13 +22,15 @@ export interface Checkable {
 }
 
 /**
- * Every variant that runs a case here: also those meant for GPUs on a software adapter, where they are slow but must be right.
+ * Every variant that runs a case here: also those that round more than the default ones may, and those meant for GPUs on a software
+ * adapter, where they are slow but must be right.
  */
 export function checkables(op: Op, sample: Case, runtime: Runtime): Checkable[] {
   const metas = sample.inputs.map((input) => input && metaOf(input));
   const outputs = op.shape(metas, sample.attrs);
   const accumulate = outputs.map(() => false);
-  const others = runtime.capabilities.software ? [runtime.sibling({ software: false })] : [];
+  const families = runtime.capabilities.software ? [true, false] : [false];
+  const others = families.map((software) => runtime.sibling({ software, fastMath: true }));
   const found = new Map<string, Checkable>();
   for (const host of [runtime, ...others]) {
     const call = { inputs: metas, outputs, attrs: sample.attrs, accumulate, capabilities: host.capabilities };

@@ -11,6 +11,8 @@ export interface Capabilities {
   readonly subgroupSize: number;
   readonly features: ReadonlySet<string>;
   readonly limits: Readonly<Record<string, number>>;
+  /** The user allows what rounds more than a plain float32 sum (--fast_math). */
+  readonly fastMath?: boolean;
 }
 
 /**

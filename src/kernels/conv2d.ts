@@ -13,6 +13,8 @@ import {
   outputShape,
 } from './conv-geometry.js';
 import { stemForward, stemWeightGradient } from './conv-stem.js';
+import { winogradVariants } from './conv-winograd.js';
+import type { Operands } from './matrix-product.js';
 import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
@@ -44,6 +46,9 @@ const weightSizes = ({ inputs, attrs }: Pick<Metas<WeightAttributes>, 'inputs' |
   return sizes;
 };
 
+const FORWARD: Operands = { rows: 'x', columns: 'w', result: 'y' };
+const DATA: Operands = { rows: 'dy', columns: 'w', result: 'dx' };
+
 type Sizes = readonly [string, Shape, Shape, ConvAttributes][];
 
 /** The sizes that all three operations are tried on. */
@@ -64,6 +69,8 @@ const SIZES: Sizes = [
   ['3 channels, uneven padding', [2, 8, 9, 3], [1, 3, 3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
   ['shared quads', [1, 4, 5, 8], [3, 3, 3, 8, 4], { stride: 1, pad: [1, 1, 1, 1], sharedInput: true }],
   ['uneven padding, stride 3', [1, 9, 11, 4], [1, 3, 5, 4, 4], { stride: 3, pad: [0, 1, 2, 3] }],
+  ['quads 3x3 in tiles, groups 2', [3, 14, 13, 16], [2, 3, 3, 8, 12], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['uneven padding in tiles', [5, 9, 11, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [0, 2, 2, 1] }],
   ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
 ];
 
@@ -101,7 +108,8 @@ export const conv2dOp = op<ConvAttributes>({
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
-    ...matrixVariants('forward', forwardSizes, { rows: 'x', columns: 'w', result: 'y' }),
+    ...winogradVariants('forward', forwardSizes, FORWARD),
+    ...matrixVariants('forward', forwardSizes, FORWARD),
     stem: stemForward(forwardSizes),
     naive: naive('conv2d-naive', forwardSizes),
   },
@@ -137,7 +145,8 @@ export const conv2dDataGradientOp = op<DataAttributes>({
     return [f32(batch, height, width, xChannels)];
   },
   variants: {
-    ...matrixVariants('data', dataSizes, { rows: 'dy', columns: 'w', result: 'dx' }),
+    ...winogradVariants('data', dataSizes, DATA),
+    ...matrixVariants('data', dataSizes, DATA),
     naive: naive('conv2d-data-gradient-naive', dataSizes),
   },
   reference: ([dy, w], call) => {

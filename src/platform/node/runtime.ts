@@ -15,7 +15,10 @@ export interface OpenRuntime {
 }
 
 /** Opens `--adapter gpu|system|bundled|reference|TEXT`, or CLEW_ADAPTER's, or the best there is. */
-export async function openRuntime(choice = process.env.CLEW_ADAPTER): Promise<OpenRuntime> {
+export async function openRuntime(
+  choice = process.env.CLEW_ADAPTER,
+  allowed: Pick<Capabilities, 'fastMath'> = {},
+): Promise<OpenRuntime> {
   if (choice?.toLowerCase() === 'reference') {
     const name = 'reference (float64 on the CPU)';
     return { runtime: new ReferenceRuntime(), name, adapter: undefined, device: undefined };
@@ -24,7 +27,7 @@ export async function openRuntime(choice = process.env.CLEW_ADAPTER): Promise<Op
   const device = await openDevice(choice);
   const { adapter } = device;
   return {
-    runtime: new GpuRuntime({ ...device, capabilities: capabilitiesOf(adapter) }),
+    runtime: new GpuRuntime({ ...device, capabilities: { ...capabilitiesOf(adapter), ...allowed } }),
     name: nameOf(adapter),
     adapter,
     device,
