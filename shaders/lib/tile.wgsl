@@ -3,7 +3,13 @@
 // of either operand a thread loads. What includes this says where elements lie, in flat f32 indices or NONE (counts as 0):
 //   fn rowIndex(row, k) -> u32     in `rows`;    quads of elements run along k where ROWS_ALONG_K, else along rows
 //   fn columnIndex(k, column) -> u32  in `columns`; quads run along k where COLUMNS_ALONG_K, else along columns
-// With VECTOR, a quad is one aligned load.
+// With VECTOR, a quad is one aligned load. With HALF, tiles are kept in 16 bits, in half the workgroup memory; sums are of 32 bits.
+#if HALF
+enable f16;
+alias Kept = f16;
+#else
+alias Kept = f32;
+#endif
 const NONE = 0xffffffffu;
 const BLOCK = SIDE * PER;
 const STRIDE = BLOCK + 1u; // not a power of two: threads of a warp write to different banks
@@ -16,8 +22,8 @@ const STRIDE = BLOCK + 1u; // not a power of two: threads of a warp write to dif
 @group(0) @binding(2) var<storage, read> columns: array<f32>;
 #endif
 
-var<workgroup> rowTile: array<f32, DEPTH * STRIDE>;
-var<workgroup> columnTile: array<f32, DEPTH * STRIDE>;
+var<workgroup> rowTile: array<Kept, DEPTH * STRIDE>;
+var<workgroup> columnTile: array<Kept, DEPTH * STRIDE>;
 
 fn rowQuad(row: u32, k: u32) -> vec4f {
 #if VECTOR
@@ -90,14 +96,14 @@ fn tileProduct(firstRow: u32, firstColumn: u32, begin: u32, end: u32, thread: u3
       let column = columnPlace$q.y * STRIDE + columnPlace$q.x;
 #unroll e 4
 #if ROWS_ALONG_K
-      rowTile[row + $eu * STRIDE] = r$q[$e];
+      rowTile[row + $eu * STRIDE] = Kept(r$q[$e]);
 #else
-      rowTile[row + $eu] = r$q[$e];
+      rowTile[row + $eu] = Kept(r$q[$e]);
 #endif
 #if COLUMNS_ALONG_K
-      columnTile[column + $eu * STRIDE] = c$q[$e];
+      columnTile[column + $eu * STRIDE] = Kept(c$q[$e]);
 #else
-      columnTile[column + $eu] = c$q[$e];
+      columnTile[column + $eu] = Kept(c$q[$e]);
 #endif
 #end
     }
@@ -114,11 +120,11 @@ fn tileProduct(firstRow: u32, firstColumn: u32, begin: u32, end: u32, thread: u3
       let row = d * STRIDE + thread / SIDE;
       let column = d * STRIDE + thread % SIDE;
 #unroll j COLUMNS
-      let b$j = vec4f(columnTile[column + $ju * 4u * SIDE], columnTile[column + ($ju * 4u + 1u) * SIDE],
-        columnTile[column + ($ju * 4u + 2u) * SIDE], columnTile[column + ($ju * 4u + 3u) * SIDE]);
+      let b$j = vec4f(f32(columnTile[column + $ju * 4u * SIDE]), f32(columnTile[column + ($ju * 4u + 1u) * SIDE]),
+        f32(columnTile[column + ($ju * 4u + 2u) * SIDE]), f32(columnTile[column + ($ju * 4u + 3u) * SIDE]));
 #end
 #unroll i PER
-      let a$i = rowTile[row + $iu * SIDE];
+      let a$i = f32(rowTile[row + $iu * SIDE]);
 #unroll j COLUMNS
       s$i_$j += a$i * b$j;
 #end

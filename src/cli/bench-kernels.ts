@@ -7,12 +7,13 @@ import { type Limits, measureLimits } from '../platform/probe.js';
 import { rooflinePage } from '../report/roofline.js';
 import type { ConfigOf } from './config.js';
 import { operationsWith } from './own-kernels.js';
+import { arithmeticOf } from './program-config.js';
 import { table } from './table.js';
 
 /** `clew bench kernels`: each operation's time, as a share of the limits measured before and after in the same run. */
 export async function benchKernels(config: ConfigOf<'bench'>): Promise<void> {
   const operations = await operationsWith(config.kernels);
-  const { runtime, name, device } = await openRuntime(config.adapter, { fastMath: config.fast_math });
+  const { runtime, name, device } = await openRuntime(config.adapter, arithmeticOf(config));
   try {
     if (!device)
       throw new UserError('--adapter reference: it is not there to be timed; choose a GPU or driver');

@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../io/files.js';
 import type { ConfigOf } from './config.js';
 import { memoryBudget } from './datasets.js';
 import { openDetector } from './detector.js';
-import { programConfig } from './program-config.js';
+import { arithmeticOf, programConfig } from './program-config.js';
 import { ProgressDisplay } from './progress.js';
 import { table } from './table.js';
 
@@ -26,7 +26,7 @@ export async function benchStep(config: ConfigOf<'bench'>): Promise<void> {
     }),
     {
       tune: config.tune,
-      fastMath: config.fast_math,
+      arithmetic: arithmeticOf(config),
       progress: (stage, done, total) => display.stage(stage, done, total),
     },
   );

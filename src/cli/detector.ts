@@ -7,6 +7,7 @@ import type { ProgramConfig } from '../train/programs.js';
 import { Session, type SessionSizes } from '../train/session.js';
 import type { Config } from './config.js';
 import type { FlagName } from './flags.js';
+import type { Arithmetic } from './program-config.js';
 
 /** What a checkpoint of ours tells of the run that wrote it. */
 export interface About {
@@ -48,6 +49,7 @@ export const IDENTITY = [
   'dataset',
   'test_bs',
   'fast_math',
+  'precision',
 ] as const satisfies readonly FlagName[];
 
 export function aboutOf(checkpoint: Checkpoint): About | undefined {
@@ -86,8 +88,7 @@ export interface Detector extends OpenRuntime {
 
 export interface DetectorOptions {
   readonly tune: TuneMode;
-  /** --fast_math */
-  readonly fastMath: boolean;
+  readonly arithmetic: Arithmetic;
   /** How the run that is resumed computed: it goes on so, whatever a tuner would say. */
   readonly variants?: Readonly<Record<string, string>>;
   readonly progress?: (stage: string, done: number, total: number) => void;
@@ -98,9 +99,9 @@ export async function openDetector(
   adapter: string | undefined,
   program: ProgramConfig,
   sizes: (opened: OpenRuntime) => SessionSizes,
-  { tune: mode, fastMath, variants, progress }: DetectorOptions,
+  { tune: mode, arithmetic, variants, progress }: DetectorOptions,
 ): Promise<Detector> {
-  const opened = await openRuntime(adapter, { fastMath });
+  const opened = await openRuntime(adapter, arithmetic);
   try {
     const { runtime, name } = opened;
     const session = await Session.create(runtime, program, sizes(opened), {

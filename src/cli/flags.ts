@@ -161,6 +161,11 @@ export const groups = {
       '0,1,2,3',
       'GPUs; this version uses one',
     ),
+    precision: flag(
+      oneOf('f32', 'f16'),
+      'f32',
+      'f16: GPUs with shader-f16 round the operands of forward products to 16 bits; sums stay f32',
+    ),
     fast_math: option('faster kernels that round two to three times as much (Winograd)'),
     tune: flag(
       oneOf('off', 'cached', 'full'),
@@ -225,7 +230,7 @@ export const flagsOf = {
     ...keys(groups.Planning),
     'json',
   ],
-  verify: ['kernels', 'fast_math', 'adapter', 'json'],
+  verify: ['kernels', 'fast_math', 'precision', 'adapter', 'json'],
   doctor: ['adapter', 'json'],
   bench: [
     ...keys(groups.Kernels),
@@ -234,11 +239,12 @@ export const flagsOf = {
     ...keys(groups.Training),
     ...keys(groups.Reports),
     'fast_math',
+    'precision',
     'tune',
     'adapter',
     'json',
   ],
-  wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'adapter'],
+  wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

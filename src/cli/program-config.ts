@@ -1,3 +1,4 @@
+import type { Capabilities } from '../engine/op.js';
 import type { ProgramConfig } from '../train/programs.js';
 import type { Config } from './config.js';
 
@@ -40,3 +41,14 @@ export function programConfig(config: Needed): ProgramConfig {
     dropout: 0.5,
   };
 }
+
+export type Arithmetic = Pick<Capabilities, 'fastMath' | 'halves'>;
+
+/** What --fast_math and --precision allow beyond plain float32. */
+export const arithmeticOf = ({
+  fast_math,
+  precision,
+}: Pick<Config, 'fast_math' | 'precision'>): Arithmetic => ({
+  fastMath: fast_math,
+  halves: precision === 'f16',
+});

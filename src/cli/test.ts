@@ -8,7 +8,7 @@ import { loadWeights } from '../train/snapshot.js';
 import type { Call, TestConfig } from './config.js';
 import { memoryBudget, openDataset, openDecoder } from './datasets.js';
 import { ARCHITECTURE, aboutOf, adopt, openDetector } from './detector.js';
-import { programConfig } from './program-config.js';
+import { arithmeticOf, programConfig } from './program-config.js';
 import { CSV_HEADING, resultsTable, scoresCsv, type TestResult, writeCsv } from './results.js';
 import { testSplit } from './scoring.js';
 
@@ -48,7 +48,7 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
     });
     const { runtime, session } = await openDetector(config.adapter, programConfig(config), sizes, {
       tune: config.tune,
-      fastMath: config.fast_math,
+      arithmetic: arithmeticOf(config),
     });
     try {
       await loadWeights(checkpoint, session);

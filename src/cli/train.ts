@@ -28,7 +28,7 @@ import {
 } from './detector.js';
 import type { FlagName } from './flags.js';
 import { version } from './program.js';
-import { programConfig } from './program-config.js';
+import { arithmeticOf, programConfig } from './program-config.js';
 import { duration, ProgressDisplay } from './progress.js';
 import { resultsTable, type TestResult } from './results.js';
 import { testSplit } from './scoring.js';
@@ -151,7 +151,7 @@ class Run {
       }),
       {
         tune: config.tune,
-        fastMath: config.fast_math,
+        arithmetic: arithmeticOf(config),
         ...(about ? { variants: about.variants } : {}),
         progress: (stage, done, total) => this.display.stage(stage, done, total),
       },

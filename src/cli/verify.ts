@@ -7,12 +7,13 @@ import type { VerifyRow } from '../verify/rows.js';
 import { canVerify, verifyGolden, verifyOperations } from '../verify/verify.js';
 import type { Call, ConfigOf } from './config.js';
 import { operationsWith } from './own-kernels.js';
+import { arithmeticOf } from './program-config.js';
 import { table } from './table.js';
 
 /** `clew verify [FILE...]`: exit code 1 when any quantity exceeds its tolerance. */
 export async function run(config: ConfigOf<'verify'>, call: Call): Promise<number> {
   const files = await Promise.all(call.words.map(readGolden));
-  const { runtime, name } = await openRuntime(config.adapter, { fastMath: config.fast_math });
+  const { runtime, name } = await openRuntime(config.adapter, arithmeticOf(config));
   const rows: VerifyRow[] = [];
   try {
     if (files.length === 0) {

@@ -5,6 +5,7 @@ import { UsageError } from '../errors.js';
 import { openRuntime } from '../platform/node/runtime.js';
 import type { Call, ConfigOf } from './config.js';
 import { operationsWith } from './own-kernels.js';
+import { arithmeticOf } from './program-config.js';
 
 /** `clew wgsl OPERATION`: the shaders as the device gets them, with the dispatches that run them. */
 export async function run(config: ConfigOf<'wgsl'>, call: Call): Promise<number> {
@@ -16,7 +17,7 @@ export async function run(config: ConfigOf<'wgsl'>, call: Call): Promise<number>
       `wgsl${name === undefined ? '' : ` ${name}`}: wants the name of an operation: ${operations.map((each) => each.name).join(', ')}`,
     );
   const sample = caseOf(op, config.shape);
-  const { runtime } = await openRuntime(config.adapter, { fastMath: config.fast_math });
+  const { runtime } = await openRuntime(config.adapter, arithmeticOf(config));
   try {
     const inputs = sample.inputs.map(
       (input) => input && { shape: input.shape, dtype: input.dtype ?? ('f32' as const) },

@@ -1,5 +1,5 @@
 import { backward } from './autograd.js';
-import type { Case, CaseInput, Op } from './op.js';
+import { type Case, type CaseInput, type Op, toleranceOf } from './op.js';
 import { type Chooser, isValid } from './plan.js';
 import type { Program, Runtime, Step } from './runtime.js';
 import { type DType, Graph, type Meta, type NumberArray, sizeOf, type Tensor } from './tensor.js';
@@ -30,7 +30,7 @@ export function checkables(op: Op, sample: Case, runtime: Runtime): Checkable[] 
   const outputs = op.shape(metas, sample.attrs);
   const accumulate = outputs.map(() => false);
   const families = runtime.capabilities.software ? [true, false] : [false];
-  const others = families.map((software) => runtime.sibling({ software, fastMath: true }));
+  const others = families.map((software) => runtime.sibling({ software, fastMath: true, halves: true }));
   const found = new Map<string, Checkable>();
   for (const host of [runtime, ...others]) {
     const call = { inputs: metas, outputs, attrs: sample.attrs, accumulate, capabilities: host.capabilities };
@@ -89,7 +89,7 @@ export async function checkForward(
       name: `${op.name} ${sample.name} ${variant}${accumulate ? ' +=' : ''}`,
       quantity: labels[k]!,
       error,
-      tolerance: op.tolerance ?? 1e-5,
+      tolerance: toleranceOf(op, variant),
     });
   }
   const spilled = await bench.spilled();

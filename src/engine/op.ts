@@ -13,6 +13,8 @@ export interface Capabilities {
   readonly limits: Readonly<Record<string, number>>;
   /** The user allows what rounds more than a plain float32 sum (--fast_math). */
   readonly fastMath?: boolean;
+  /** The user allows operands rounded to 16 bits (--precision f16). */
+  readonly halves?: boolean;
 }
 
 /**
@@ -28,6 +30,12 @@ export const avoidsBarriers = ({ software, subgroupSize }: Capabilities): boolea
  */
 export const prefersTextures = ({ software, subgroupSize }: Capabilities): boolean =>
   software && subgroupSize === 8;
+
+/** Largest error that a variant may make, relative to the largest element. */
+export const toleranceOf = (
+  { tolerance, variants }: Pick<Op, 'tolerance' | 'variants'>,
+  variant: string,
+): number => variants[variant]?.tolerance ?? tolerance ?? 1e-5;
 
 /** Shapes and attributes of one call. */
 export interface Metas<A extends Attributes = Attributes> {
@@ -58,6 +66,8 @@ export interface Pass {
 export interface Variant<A extends Attributes = Attributes> {
   /** Whether the shapes and the adapter allow it; default: always. */
   valid?(call: Call<A>): boolean;
+  /** Where it rounds more than the operation's tolerance lets it. */
+  readonly tolerance?: number;
   /** Temporary f32 tensors: name -> elements. */
   scratch?(call: Call<A>): Record<string, number>;
   passes(call: Call<A>): Pass[];

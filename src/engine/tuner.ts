@@ -1,6 +1,6 @@
 import { fnv1a, Rng } from '../rng.js';
 import { relativeError } from './check.js';
-import type { Call, Capabilities, Op } from './op.js';
+import { type Call, type Capabilities, type Op, toleranceOf } from './op.js';
 import { type Chooser, callKey, isValid, plan } from './plan.js';
 import type { Program, ProgramSource, Runtime } from './runtime.js';
 import { shaderText } from './shader.js';
@@ -114,8 +114,7 @@ function checksum(op: Op, call: Call, candidates: readonly string[]): string {
 }
 
 function fastest(op: Op, timings: readonly Timing[]): string | undefined {
-  const tolerance = 10 * (op.tolerance ?? 1e-5);
-  const right = timings.filter(({ error }) => error <= tolerance);
+  const right = timings.filter(({ variant, error }) => error <= 10 * toleranceOf(op, variant));
   return right.length === 0 ? undefined : right.reduce((a, b) => (b.ms < a.ms ? b : a)).variant;
 }
 

@@ -72,13 +72,14 @@ export const tileScratch = (
   tile: Tile,
 ): Record<string, number> => splitScratch(cut(sizesOf(direction, geo), tile), call);
 
-/** A convolution or its gradients through workgroup memory: any sizes, any adapter. */
+/** A convolution or its gradients through workgroup memory: any sizes, any adapter. HALF: operands kept in 16 bits there. */
 export function tilePasses(
   direction: Direction,
   geo: Geometry,
   call: Call<Attributes>,
   operands: Operands,
   tile: Tile,
+  HALF = false,
 ): Pass[] {
   const { grid, ...split } = cut(sizesOf(direction, geo), tile);
   const { side, per, depth } = tile;
@@ -96,6 +97,7 @@ export function tilePasses(
       COLUMNS_ALONG_K: direction === 'data',
       DATA_GRADIENT: direction === 'data',
       SPLIT: true,
+      HALF,
     },
     params: { ...geo, chunk: split.chunk },
     grid,

@@ -272,6 +272,8 @@ test('--test True tests with the same flags, those of training included', () => 
 test('a command sees its own flags and defaults only', () => {
   expect(config('demo')).toEqual({ name: 'demo', save_path: 'output', seed: 0, adapter: undefined });
   expect(config('wgsl conv2d --shape 7x7')).toEqual({
+    fast_math: false,
+    precision: 'f32',
     shape: '7x7',
     variant: undefined,
     kernels: undefined,
