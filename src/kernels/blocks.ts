@@ -32,7 +32,8 @@ const LEAST_STAGED = 2 ** 20;
 
 /**
  * A GPU's neighbours read 64 columns at once. On a CPU 8 lanes are a subgroup: it takes up to 8 times as many columns, so that its way
- * through memory is long enough to be foreseen by the prefetcher (2.2 times as fast for the gradient of [4,56,56,256] on lavapipe).
+ * through memory is long enough to be foreseen by the prefetcher (2.2 times as fast for the gradient of [4,56,56,256] on lavapipe). On
+ * lavapipe each unrolled access to a buffer costs some 40 ms of code generation: what is not staged, and small, takes 2.
  */
 export function blocksFor(
   { rows, channels }: Matrix,
@@ -42,8 +43,9 @@ export function blocksFor(
   const columns = channels / VEC;
   const LANES = Math.min(capabilities.software ? 8 : 64, 2 ** Math.ceil(Math.log2(columns)));
   const across = Math.ceil(columns / LANES);
-  const BLOCKS = capabilities.software ? Math.ceil(across / Math.ceil(across / 8)) : 1;
   const TEXTURE = VEC === 4 && prefersTextures(capabilities) && 4 * rows * channels >= LEAST_STAGED;
+  const most = TEXTURE || capabilities.subgroupSize < 8 ? 8 : 2;
+  const BLOCKS = capabilities.software ? Math.ceil(across / Math.ceil(across / most)) : 1;
   return { VEC, LANES, BLOCKS, TEXTURE };
 }
 
