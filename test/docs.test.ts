@@ -18,6 +18,6 @@ test.each(pages)('every relative link of %s leads somewhere', (page) => {
   expect(targets.filter((target) => !existsSync(join(dirname(packagePath(page)), target)))).toEqual([]);
 });
 
-test.each(['ops-doc', 'link-lines'])('what %s makes is up to date', (script) => {
+test.each(['ops-doc', 'peers-doc', 'link-lines'])('what %s makes is up to date', (script) => {
   execFileSync(process.execPath, [packagePath(`scripts/${script}.mjs`), '--check'], { stdio: 'pipe' });
 });
