@@ -13,6 +13,8 @@ export interface StepTiming {
   /** Median time in JavaScript to encode and submit a step. */
   readonly encodeMs: number;
   readonly dispatches: number;
+  /** Median of what a step allocates in JavaScript, encoding and waiting included. */
+  readonly heapBytes: number;
   /** Device memory by plan, and as held. */
   readonly plannedBytes: number;
   readonly heldBytes: number;
@@ -37,13 +39,15 @@ export async function timeStep(
   await session.idle();
   const firstMs = performance.now() - start;
   const steps = session.stepsOf(batch);
-  const [all, encoding]: [number[], number[]] = [[], []];
+  const [all, encoding, heap]: [number[], number[], number[]] = [[], [], []];
   for (let i = 0; i < repeats; i++) {
+    const heapBefore = process.memoryUsage().heapUsed;
     const begin = performance.now();
     runtime.submit(steps);
     encoding.push(performance.now() - begin);
     await runtime.idle();
     all.push(performance.now() - begin);
+    heap.push(Math.max(0, process.memoryUsage().heapUsed - heapBefore)); // 0: the collector came between
     progress(i + 1);
   }
   const programs = steps.flatMap((step) => ('run' in step ? [step.run as GpuProgram] : []));
@@ -52,6 +56,7 @@ export async function timeStep(
     ms: median(all),
     encodeMs: median(encoding),
     dispatches: programs.flatMap(({ commands }) => commands).filter(({ kind }) => kind === 'dispatch').length,
+    heapBytes: median(heap),
     plannedBytes: memoryOf(session.sources(), runtime.capabilities).total,
     heldBytes: runtime.allocated,
     spans: device.features.has('timestamp-query') ? await profileAll(device, programs) : undefined,
