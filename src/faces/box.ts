@@ -1,0 +1,42 @@
+/** Boxes around faces. */
+
+/** In pixels of a picture, from its upper left corner; may reach over the picture's edges. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Face extends Box {
+  /** How sure the detector is, 0 to 1. */
+  readonly score: number;
+}
+
+/** Area of the intersection over area of the union, 0 to 1. */
+export function intersectionOverUnion(a: Box, b: Box): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  if (width <= 0 || height <= 0) return 0;
+  const shared = width * height;
+  return shared / (a.width * a.height + b.width * b.height - shared);
+}
+
+/** Greedy non-maximum suppression: the best face first, and none that overlaps a better one by more than `limit`. */
+export function suppress<F extends Face>(faces: readonly F[], limit: number): F[] {
+  const kept: F[] = [];
+  for (const face of [...faces].sort((a, b) => b.score - a.score))
+    if (kept.every((better) => intersectionOverUnion(face, better) <= limit)) kept.push(face);
+  return kept;
+}
+
+/** The square of `margin` times a face's longer side around its centre, in whole pixels. */
+export function squareAround({ x, y, width, height }: Box, margin: number): Box {
+  const side = Math.max(1, Math.round(margin * Math.max(width, height)));
+  return {
+    x: Math.round(x + width / 2 - side / 2),
+    y: Math.round(y + height / 2 - side / 2),
+    width: side,
+    height: side,
+  };
+}
