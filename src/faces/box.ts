@@ -30,12 +30,18 @@ export function suppress<F extends Face>(faces: readonly F[], limit: number): F[
   return kept;
 }
 
-/** The square of `margin` times a face's longer side around its centre, in whole pixels. */
-export function squareAround({ x, y, width, height }: Box, margin: number): Box {
-  const side = Math.max(1, Math.round(margin * Math.max(width, height)));
+/**
+ * The square of `margin` times a face's longer side around its centre, in whole pixels, moved into the picture where it reaches over an
+ * edge, and no larger than the picture: a crop has neither bars nor a stretched side.
+ */
+export function cropAround(face: Box, margin: number, picture: { width: number; height: number }): Box {
+  const wanted = Math.round(margin * Math.max(face.width, face.height));
+  const side = Math.max(1, Math.min(wanted, picture.width, picture.height));
+  const place = (centre: number, length: number) =>
+    Math.min(Math.max(Math.round(centre - side / 2), 0), length - side);
   return {
-    x: Math.round(x + width / 2 - side / 2),
-    y: Math.round(y + height / 2 - side / 2),
+    x: place(face.x + face.width / 2, picture.width),
+    y: place(face.y + face.height / 2, picture.height),
     width: side,
     height: side,
   };
