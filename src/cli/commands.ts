@@ -122,6 +122,7 @@ export const commands: readonly Command[] = [
     load: () => import('./prepare.js'),
   }),
   command('data', {
+    defaults: { size: '64' },
     positional: ['check|demo-real', 1],
     summary: 'check a data set, or make a small one of real photographs',
     examples: [
