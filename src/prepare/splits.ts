@@ -14,8 +14,6 @@ export interface Video {
 
 /** FF++'s own proportions: 720, 140 and 140 videos. */
 const SHARES: Readonly<Record<SplitName, number>> = { train: 0.72, val: 0.14, test: 0.14 };
-/** A group of entangled people larger than this share of the clips cannot be dealt out whole. */
-const LARGEST_GROUP = 0.4;
 
 export interface Assignment {
   readonly splitOf: ReadonlyMap<Video, SplitName>;
@@ -36,7 +34,7 @@ export function assignSplits(videos: readonly Video[], seed: number): Assignment
   const splitOf = new Map<Video, SplitName>(official.map((video) => [video, video.split!]));
   const crossing: Video[] = [];
   if (open.length === 0) open.push('train');
-  const splitOfPerson = deal(groupsOf(rest), open, seed);
+  const splitOfPerson = deal(groupsOf(rest, open), sharesOf(open), seed);
   for (const video of rest) {
     const splits = new Set(video.people.map((person) => splitOfPerson.get(person)!));
     if (splits.size === 1) splitOf.set(video, [...splits][0]!);
@@ -50,10 +48,18 @@ interface Group {
   readonly clips: number;
 }
 
-function groupsOf(videos: readonly Video[]): Group[] {
+/** Shares of the splits that are to be filled, which sum to 1. */
+function sharesOf(splits: readonly SplitName[]): Map<SplitName, number> {
+  const sum = splits.reduce((total, split) => total + SHARES[split], 0);
+  return new Map(splits.map((split) => [split, SHARES[split] / sum]));
+}
+
+/** Those who occur together, or, where a group would be larger than any split, single people. */
+function groupsOf(videos: readonly Video[], splits: readonly SplitName[]): Group[] {
   const together = connected(videos);
   const largest = Math.max(0, ...together.map(({ clips }) => clips));
-  if (together.length >= SPLITS.length && largest <= LARGEST_GROUP * videos.length) return together;
+  const room = Math.max(...sharesOf(splits).values()) * videos.length;
+  if (together.length >= splits.length && largest <= room) return together;
   const clips = new Map<string, number>();
   for (const { people } of videos)
     for (const person of people) clips.set(person, (clips.get(person) ?? 0) + 1 / people.length);
@@ -90,17 +96,23 @@ function connected(videos: readonly Video[]): Group[] {
   return [...people].map(([root, group]) => ({ people: group, clips: clips.get(root)! }));
 }
 
-/** Groups in a seeded order, each to the split that lacks most of its share. */
-function deal(groups: readonly Group[], splits: readonly SplitName[], seed: number): Map<string, SplitName> {
+/** Groups in a seeded order, each to the split that lacks most of its share; the last ones to splits that have none yet. */
+function deal(
+  groups: readonly Group[],
+  shares: ReadonlyMap<SplitName, number>,
+  seed: number,
+): Map<string, SplitName> {
   const sorted = [...groups].sort((a, b) => (a.people[0]! < b.people[0]! ? -1 : 1));
   const order = [...new Rng(seed, 'splits').permutation(sorted.length)].map((i) => sorted[i]!);
   const total = groups.reduce((sum, { clips }) => sum + clips, 0);
-  const shares = splits.reduce((sum, split) => sum + SHARES[split], 0);
-  const lacks = new Map(splits.map((split) => [split, (total * SHARES[split]) / shares]));
+  const lacks = new Map([...shares].map(([split, share]) => [split, total * share]));
+  const empty = new Set(shares.keys());
   const splitOf = new Map<string, SplitName>();
-  for (const { people, clips } of order) {
-    const [split] = [...lacks].reduce((a, b) => (b[1] > a[1] ? b : a));
+  for (const [i, { people, clips }] of order.entries()) {
+    const open = order.length - i <= empty.size ? [...empty] : [...lacks.keys()];
+    const split = open.reduce((a, b) => (lacks.get(b)! > lacks.get(a)! ? b : a));
     lacks.set(split, lacks.get(split)! - clips);
+    empty.delete(split);
     for (const person of people) splitOf.set(person, split);
   }
   return splitOf;
