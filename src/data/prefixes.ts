@@ -13,6 +13,7 @@ export interface PrefixMapping {
 const DEPTH = 4;
 const MOST_FOLDERS = 20_000;
 const MOST_MAPPINGS = 5;
+const LONGEST_PATH = 4096;
 /** Paths that are tried to find mappings; all are used to count. */
 const TRIED = 50;
 
@@ -51,12 +52,14 @@ const finds = (path: string, from: string, to: string): boolean =>
 
 /** The longest common end with a folder here gives the shortest OLD, which finds the most paths. */
 function candidatesFor(path: string, byName: ReadonlyMap<string, readonly string[]>): [string, string][] {
+  // No folder has a longer path on any system.
+  if (path.length > LONGEST_PATH) return [];
   const parts = path.split('/');
   for (let k = 0; k < parts.length; k++) {
     const part = parts[k]!;
     const end = parts.slice(k + 1).join('/');
-    const found =
-      part === '' ? [] : (byName.get(part) ?? []).filter((folder) => existsSync(join(folder, end)));
+    const named = part === '' ? [] : (byName.get(part) ?? []);
+    const found = named.filter((folder) => existsSync(join(folder, end)));
     if (found.length > 0) return found.map((folder) => mapping(parts.slice(0, k).join('/'), part, folder));
   }
   return [];

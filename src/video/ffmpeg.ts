@@ -64,6 +64,8 @@ export interface Frame {
 export class VideoFile {
   /** What ffmpeg complained of so far, a line each. */
   readonly complaints = new Set<string>();
+  /** As countFrames() found. */
+  packets = 0;
 
   constructor(
     private readonly ffmpeg: string,
@@ -78,9 +80,9 @@ export class VideoFile {
     let text = '';
     for await (const chunk of process.output) text += chunk;
     await process.end();
-    const count = Number([...text.matchAll(/^frame=\s*(\d+)/gm)].at(-1)?.[1] ?? 0);
-    if (count === 0) throw new Error(this.because('no frames in it'));
-    return count;
+    this.packets = Number([...text.matchAll(/^frame=\s*(\d+)/gm)].at(-1)?.[1] ?? 0);
+    if (this.packets === 0) throw new Error(this.because('no frames in it'));
+    return this.packets;
   }
 
   /** The frames of these indices (ascending), as far as they can be decoded. @throws Error with ffmpeg's cause */
