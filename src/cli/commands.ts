@@ -106,7 +106,7 @@ export const commands: readonly Command[] = [
     load: () => import('./wgsl.js'),
   }),
   command('prepare', {
-    positional: ['VIDEO_DIR', 1],
+    positional: ['VIDEO_DIR -o DIR', 1],
     summary: 'crop the faces out of the videos of a data set and write its lists',
     examples: [
       ['prepare /data/ffpp -o /data/crops --layout FF++', '32 frames of each video'],

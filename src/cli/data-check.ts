@@ -39,7 +39,9 @@ function asText({ dataset, splits, images, findings, mappings }: Report): string
   return [
     dataset,
     table([['split', 'real clips', 'fake clips', 'real images', 'fake images'], ...rows]),
-    `${read} images can be read; their sides: ${smallest} to ${largest}, median ${median} pixels`,
+    ...(read > 0
+      ? [`${read} images can be read; their sides: ${smallest} to ${largest}, median ${median} pixels`]
+      : []),
     ...findings.map(paragraph),
     ...mappings.map(
       ({ from, to, finds }) =>

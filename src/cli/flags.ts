@@ -140,7 +140,7 @@ export const groups = {
     o: optional(file, 'file or folder to write'),
     layout: optional(oneOf(...LAYOUTS), `layout of the videos: ${either(LAYOUTS)} (real/ and fake/)`),
     frames: flag(countOrAll, '32', 'frames of each video, evenly over its length; or all'),
-    every: flag(whole(1), '1', 'of these only every Nth frame of the video counts'),
+    every: flag(whole(1), '1', 'look at every Nth frame of a video only'),
     margin: flag(
       real('a number from 1 to 4', (value) => value >= 1 && value <= 4),
       '1.3',
