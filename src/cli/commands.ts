@@ -106,8 +106,8 @@ export const commands: readonly Command[] = [
     load: () => import('./wgsl.js'),
   }),
   command('prepare', {
-    positional: ['VIDEO_DIR -o DIR', 1],
-    summary: 'crop the faces out of the videos of a data set and write its lists',
+    positional: ['VIDEO_DIR', 1],
+    summary: 'crop the faces out of videos and write the lists',
     examples: [
       ['prepare /data/ffpp -o /data/crops --layout FF++', '32 frames of each video'],
       [
@@ -115,7 +115,7 @@ export const commands: readonly Command[] = [
         'real/ and fake/, every tenth frame',
       ],
       [
-        'prepare /data/dfdc -o crops --layout DFDC --detector retinaface --detector_model retinaface.onnx',
+        'prepare videos -o crops --layout DFDC --detector retinaface --detector_model r.onnx',
         'RetinaFace instead of the built-in detector',
       ],
     ],

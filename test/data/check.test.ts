@@ -8,7 +8,8 @@ import { plainPng, temporaryFolder, write } from './files.js';
 /** Lists and clips of two frames each; `lines` by list, `label,path,count` with paths below the folder. */
 async function dataset(lines: Readonly<Record<string, readonly string[]>>): Promise<string> {
   const dir = temporaryFolder();
-  const lists = { train_real: [], train_fake: [], test_real: [], test_fake: [], ...lines };
+  const none = { train_real: [], train_fake: [], test_real: [], test_fake: [] };
+  const lists: Readonly<Record<string, readonly string[]>> = { ...none, ...lines };
   for (const [list, rows] of Object.entries(lists)) {
     write(join(dir, 'datasets', 'X', `${list}.txt`), rows.map((row) => `${row}\n`).join(''));
     for (const row of rows) {
