@@ -15,6 +15,7 @@ export async function run(config: ConfigOf<'prepare'>, call: Call): Promise<numb
   if (config.o === undefined) throw new UsageError('-o: wants the folder to write to');
   if (config.layout === undefined)
     throw new UsageError('--layout: wants the layout of the videos; clew prepare --help lists them');
+  const ffmpeg = findFfmpeg();
   const display = new ProgressDisplay();
   const rate = new Rate();
   const end = new AbortController();
@@ -42,7 +43,7 @@ export async function run(config: ConfigOf<'prepare'>, call: Call): Promise<numb
         workers: Math.max(1, Math.min(config.num_workers, availableParallelism())),
       },
       {
-        ffmpeg: findFfmpeg(),
+        ffmpeg,
         detector,
         signal: end.signal,
         progress({ done, total, withoutFace, failed }) {

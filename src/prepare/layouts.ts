@@ -1,9 +1,10 @@
 /** Where the videos of the five data sets are, and their official splits, as their authors hand them out. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { METHODS, type SplitName } from '../data/lists.js';
 import { isVideo, peopleOf, stemOf } from '../data/people.js';
-import { messageOf, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
+import { type Found, filesBelow, isRecord, readJson, readText } from './source-files.js';
 import type { Video } from './splits.js';
 
 export const LAYOUTS = ['FF++', 'Celeb-DF-v1', 'Celeb-DF-v2', 'DFDC-Preview', 'DFDC', 'folders'] as const;
@@ -40,13 +41,6 @@ const EXPECTED: Readonly<Record<LayoutName, string>> = {
   folders: 'real/ and fake/ with videos, or train/real, train/fake, test/real ...',
 };
 
-interface Found {
-  /** Paths below the root, with `/`, sorted. */
-  readonly videos: readonly string[];
-  readonly others: readonly string[];
-  readonly refused: readonly { id: string; cause: string }[];
-}
-
 type Reader = (
   root: string,
   found: Found,
@@ -61,33 +55,6 @@ const READERS: Readonly<Record<LayoutName, Reader>> = {
   DFDC: dfdc,
   folders,
 };
-
-/** Folders are followed to this depth, also through links, which may form circles. */
-const DEEPEST = 8;
-
-function filesBelow(root: string): Found {
-  const [videos, others, refused]: [string[], string[], { id: string; cause: string }[]] = [[], [], []];
-  const walk = (dir: string, depth: number): void => {
-    for (const bytes of readdirSync(dir, { encoding: 'buffer' }).sort(Buffer.compare)) {
-      const name = bytes.toString();
-      const path = join(dir, name);
-      const id = relative(root, path).split(sep).join('/');
-      if (!Buffer.from(name).equals(bytes)) {
-        refused.push({ id, cause: 'its name is not UTF-8; rename it' });
-        continue;
-      }
-      const facts = statSync(path, { throwIfNoEntry: false });
-      if (facts?.isDirectory() && depth < DEEPEST && !name.startsWith('.')) walk(path, depth + 1);
-      else if (!facts?.isDirectory()) (isVideo(name) ? videos : others).push(id);
-    }
-  };
-  try {
-    walk(root, 0);
-  } catch (cause) {
-    throw new UserError(`${root}: ${messageOf(cause)}`, 1, { cause });
-  }
-  return { videos, others, refused };
-}
 
 const make = (root: string, id: string, label: 0 | 1, more: Partial<Video> = {}): Video => ({
   id,
@@ -297,26 +264,4 @@ function sources(id: string, reals: ReadonlySet<string>): string[] {
       if (reals.has(name)) names.add(name);
     }
   return names.size > 0 ? [...names] : [stem];
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
-  } catch (cause) {
-    throw new UserError(`${path}: ${messageOf(cause)}`, 1, { cause });
-  }
-}
-
-function readJson<T>(path: string, holds: (value: unknown) => value is T): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(readText(path));
-  } catch (cause) {
-    throw new UserError(`${path}: ${messageOf(cause)}`, 1, { cause });
-  }
-  if (holds(value)) return value;
-  throw new UserError(`${path}: not the file of that name that the data set's authors hand out`);
 }

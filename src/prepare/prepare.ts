@@ -91,14 +91,18 @@ export async function prepare(options: PrepareOptions, tools: Tools): Promise<Su
         records.set(clip.video, await make(clip, options, tools));
       } catch (error) {
         if (tools.signal.aborted) return;
-        if (error instanceof UserError) throw error;
+        if (error instanceof UserError) {
+          waiting.length = 0; // A full disk, say: the others finish what they hold.
+          throw error;
+        }
         failed.push({ id: clip.video.id, cause: messageOf(error) });
       }
       report();
     }
   };
   report();
-  await Promise.all(Array.from({ length: options.workers }, work));
+  const ends = await Promise.allSettled(Array.from({ length: options.workers }, work));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return tools.signal.aborted ? undefined : finish(options, out, clips, records, failed, found.notes);
 }
 
