@@ -1,5 +1,6 @@
 import { checkDataset, type Finding, type Report } from '../data/check.js';
 import type { ConfigOf } from './config.js';
+import { builtinFolder } from './datasets.js';
 import { duration, ProgressDisplay, Rate } from './progress.js';
 import { table } from './table.js';
 

@@ -18,7 +18,7 @@ import { pixels, raw } from '../data/files.js';
 import { ffmpeg, provideFfmpeg } from '../videos/index.js';
 import { JPEG, LISTS, MP4, type Mutation, PNG } from './mutations.js';
 
-const INPUTS = Number(process.env.CLEW_FUZZ ?? 60);
+const INPUTS = Number(process.env.CLEW_FUZZ ?? 40);
 const counts = {
   images: Math.round(0.6 * INPUTS),
   videos: Math.round(0.2 * INPUTS),

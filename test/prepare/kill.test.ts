@@ -48,15 +48,14 @@ test('killed at ten seeded moments and run again, prepare writes the files of on
     string,
     string,
   ];
-  for (let take = 0; take < 2; take++) {
-    film(join(videos, 'real', `${take}.mp4`), take);
-    film(join(videos, 'fake', `${take}.mp4`), take, true);
-  }
+  film(join(videos, 'real', 'a.mp4'), 0);
+  film(join(videos, 'real', 'b.mp4'), 1);
+  film(join(videos, 'fake', 'a.mp4'), 0, true);
   const duration = await run(videos, out);
   // Lists hold absolute paths, so every run writes to the same place.
   cpSync(out, whole, { recursive: true });
   const expected = contents(whole);
-  expect(expected.filter(([file]) => file!.endsWith('.png')).length).toBe(4 * 5);
+  expect(expected.filter(([file]) => file!.endsWith('.png')).length).toBe(3 * 5);
 
   const rng = new Rng(0, 'kill');
   const left: number[] = [];
@@ -70,7 +69,7 @@ test('killed at ten seeded moments and run again, prepare writes the files of on
     expect(contents(out)).toEqual(expected);
   }
   // The moments are such that some kills left part of the clips.
-  expect(left.filter((images) => images > 0 && images < 20).length).toBeGreaterThanOrEqual(3);
+  expect(left.filter((images) => images > 0 && images < 15).length).toBeGreaterThanOrEqual(3);
 });
 
 function filesInIfAny(dir: string): string[] {
