@@ -10,7 +10,9 @@ export async function run(config: ConfigOf<'data'>): Promise<number> {
   const reports: Report[] = [];
   for (const dataset of config.dataset) {
     const rate = new Rate();
-    const lists = { datasets: config.datasets, dataRoot: config.data_root, mapPrefix: config.map_prefix };
+    const datasets =
+      dataset === 'builtin' ? await builtinFolder((line) => display.log(line)) : config.datasets;
+    const lists = { datasets, dataRoot: config.data_root, mapPrefix: config.map_prefix };
     const report = await checkDataset(dataset, lists, (done, total) => {
       rate.add(performance.now() / 1000, done);
       const eta = (total - done) / rate.perSecond;
