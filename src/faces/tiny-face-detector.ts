@@ -12,8 +12,8 @@ import { readQuantisedWeights } from './quantised-weights.js';
 import { bufferContents, CELL, decode, INPUT, sideOf, tinyFaceNet, WEIGHTS } from './tiny-face-net.js';
 
 /**
- * Cells a side, in the order they are tried until a face is found. 16 (512 pixels) find all 22 faces of the sample photographs, of which
- * the published default of 13 misses 2; 10 find the faces that fill most of the picture.
+ * Cells a side, in the order they are tried until a face is found. 16 (512 pixels) find all 22 faces of the sample photographs, some of
+ * which the published default of 13 leaves under the threshold; 10 find the faces that fill most of the picture.
  */
 const SCALES = [16, 10] as const;
 /** Less sure ones are not faces. The published default is 0.5; people in videos turn away and blur. */
