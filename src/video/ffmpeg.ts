@@ -82,25 +82,33 @@ export class VideoFile {
     await process.end();
     this.packets = Number([...text.matchAll(/^frame=\s*(\d+)/gm)].at(-1)?.[1] ?? 0);
     if (this.packets === 0) throw new Error(this.because('no frames in it'));
+    // Some were about copying (odd time stamps), and what is broken is said again when the frames are decoded.
+    this.complaints.clear();
     return this.packets;
   }
 
   /** The frames of these indices (ascending), as far as they can be decoded. @throws Error with ffmpeg's cause */
   async *frames(indices: readonly number[]): AsyncGenerator<Frame> {
     // Consecutive time stamps at a fixed rate: whatever the video's own are, ffmpeg neither repeats nor drops a frame.
-    const filter = `select='${selection(indices)}',setpts=N/25/TB`;
+    const asked = indices.length > LONGEST_SELECTION ? upTo(indices.at(-1)!) : indices;
+    const wanted = new Set(indices);
+    const filter = `select='${selection(asked)}',setpts=N/25/TB`;
     const words = ['-map', '0:v:0', '-vf', filter, '-r', '25', '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'];
     const process = this.start(words);
-    let i = 0;
+    let [i, given] = [0, 0];
     try {
-      for await (const image of readPpm(process.output, MAX_PIXELS))
-        yield { index: indices[i++] ?? i, image };
+      for await (const image of readPpm(process.output, MAX_PIXELS)) {
+        const index = asked[i++];
+        if (index === undefined || !wanted.has(index)) continue;
+        given++;
+        yield { index, image };
+      }
       await process.end();
     } finally {
       process.stop();
     }
-    if (i === 0) throw new Error(this.because('no frame could be decoded'));
-    if (i < indices.length) this.complaints.add(`${i} of ${indices.length} frames could be decoded`);
+    if (given === 0) throw new Error(this.because('no frame could be decoded'));
+    if (given < indices.length) this.complaints.add(`${given} of ${indices.length} frames could be decoded`);
   }
 
   /** The first complaint, which is usually the cause of the others. */
@@ -128,12 +136,24 @@ export class VideoFile {
   }
 }
 
-/** `between` for runs of neighbours, so that the filter stays short when all frames are taken. */
+/** More irregular indices than these would fill a command line; then all frames come, and are picked here. */
+const LONGEST_SELECTION = 2000;
+
+const upTo = (last: number): number[] => Array.from({ length: last + 1 }, (_, index) => index);
+
+/** An expression that is not 0 at the frames of these indices (ascending): one comparison each, or three when they are regular. */
 function selection(indices: readonly number[]): string {
   const step = indices.length > 1 ? indices[1]! - indices[0]! : 1;
   const isRegular = indices.every((index, i) => index === indices[0]! + i * step);
   if (isRegular) return `gte(n,${indices[0]})*not(mod(n-${indices[0]},${step}))*lte(n,${indices.at(-1)})`;
-  return indices.map((index) => `eq(n,${index})`).join('+');
+  return anyOf(indices);
+}
+
+/** A balanced tree of sums: ffmpeg refuses expressions that are nested more than 100 deep, as a chain of so many sums is. */
+function anyOf(indices: readonly number[]): string {
+  if (indices.length === 1) return `eq(n,${indices[0]})`;
+  const half = indices.length >> 1;
+  return `(${anyOf(indices.slice(0, half))}+${anyOf(indices.slice(half))})`;
 }
 
 /** A process of ffmpeg's: its output, and its end. */
