@@ -105,6 +105,32 @@ export const commands: readonly Command[] = [
     ],
     load: () => import('./wgsl.js'),
   }),
+  command('prepare', {
+    positional: ['VIDEO_DIR', 1],
+    summary: 'crop the faces out of videos and write the lists',
+    examples: [
+      ['prepare /data/ffpp -o /data/crops --layout FF++', '32 frames of each video'],
+      [
+        'prepare videos -o crops --layout folders --frames all --every 10',
+        'real/ and fake/, every tenth frame',
+      ],
+      [
+        'prepare videos -o crops --layout DFDC --detector retinaface --detector_model r.onnx',
+        'RetinaFace instead of the built-in detector',
+      ],
+    ],
+    load: () => import('./prepare.js'),
+  }),
+  command('data', {
+    defaults: { size: '64' },
+    positional: ['check|demo-real', 1],
+    summary: 'check a data set, or make a small one of real photographs',
+    examples: [
+      ['data check --dataset FF++ --datasets crops/datasets', 'what is missing, broken or leaking, by cause'],
+      ['data demo-real -o photographs', 'real faces from photographs, and forgeries of them'],
+    ],
+    load: () => import('./data.js'),
+  }),
   command('demo', {
     summary: 'train a tiny detector on built-in faces and test it, in minutes',
     examples: [

@@ -32,7 +32,8 @@ export async function openDataset(
   };
 }
 
-async function builtinFolder(notify: Notify): Promise<string> {
+/** Folder of the lists of `--dataset builtin`, which is drawn on first use. */
+export async function builtinFolder(notify: Notify): Promise<string> {
   let announced = 0;
   const { datasetsDir } = await ensureBuiltin({
     cacheDir: cacheDir(),

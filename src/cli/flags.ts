@@ -2,8 +2,12 @@
  * Every flag of the program, once: its parser, its default as a user would type it, its line of help, by group. The type of
  * `Config` follows from this table. Flags of the reference keep its spelling and defaults.
  */
+import { DETECTORS } from '../faces/detector.js';
+import { LAYOUTS } from '../prepare/layouts.js';
 import {
   boolean,
+  countOrAll,
+  either,
   folderName,
   list,
   model,
@@ -132,6 +136,24 @@ export const groups = {
     images: optional(folder, 'score the images below this folder instead of a data set'),
     csv: optional(file, 'write scores and decisions per frame and per video'),
   },
+  Preparation: {
+    o: optional(file, 'file or folder to write'),
+    layout: optional(oneOf(...LAYOUTS), `layout of the videos: ${either(LAYOUTS)} (real/ and fake/)`),
+    frames: flag(countOrAll, '32', 'frames of each video, evenly over its length; or all'),
+    every: flag(whole(1), '1', 'look at every Nth frame of a video only'),
+    margin: flag(
+      real('a number from 1 to 4', (value) => value >= 1 && value <= 4),
+      '1.3',
+      'side of a crop over the side of the face',
+    ),
+    compression: flag(text('raw, c0, c23 or c40'), 'c23', 'which videos of FF++: raw, c0, c23 or c40'),
+    detector: flag(
+      oneOf(...DETECTORS),
+      'tiny',
+      'face detector: tiny (TinyFaceDetector, comes with Clew) or retinaface (--detector_model)',
+    ),
+    detector_model: optional(file, 'weights of the detector: an .onnx file for retinaface'),
+  },
   Kernels: {
     op: optional(text('the name of an operation'), 'only this operation'),
     shape: optional(text('a shape such as 8x56x56x64'), 'only cases of this shape'),
@@ -191,6 +213,7 @@ const table = {
   ...groups.Run,
   ...groups.Scoring,
   ...groups.Planning,
+  ...groups.Preparation,
   ...groups.Kernels,
   ...groups.Reports,
   ...groups.Device,
@@ -245,6 +268,8 @@ export const flagsOf = {
     'json',
   ],
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
+  prepare: [...keys(groups.Preparation), 'seed', 'num_workers', 'adapter', 'json'],
+  data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'o', 'size', 'seed', 'num_workers', 'json'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

@@ -91,12 +91,16 @@ export class ProgressDisplay {
   }
 
   update(at: Progress): void {
+    this.rate.add(this.now(), at.images);
+    this.show(progressLine(at, this.rate.perSecond), at.step / at.steps);
+  }
+
+  /** A line of news, unless the last one is too recent. @param share how much is done, 0 to 1 */
+  show(line: string, share: number): void {
     const seconds = this.now();
-    this.rate.add(seconds, at.images);
     if (seconds < this.next) return;
     this.next = seconds + this.interval;
-    const line = progressLine(at, this.rate.perSecond);
-    if (this.stream.isTTY) this.draw(`${bar(at.step / at.steps)} ${line}`);
+    if (this.stream.isTTY) this.draw(`${bar(share)} ${line}`);
     else this.stream.write(`${line}\n`);
   }
 

@@ -22,6 +22,14 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER): Parser<number
   };
 }
 
+/** How many, at least 1; undefined for `all`. */
+export const countOrAll: Parser<number | undefined> = (text) => {
+  if (text === 'all') return undefined;
+  return /^\d+$/.test(text) && Number(text) > 0
+    ? Number(text)
+    : refuse('a whole number of at least 1, or all');
+};
+
 /** A finite decimal number that `holds`; `wants` says which numbers those are. */
 export const real =
   (wants: string, holds: (value: number) => boolean): Parser<number> =>

@@ -54,7 +54,7 @@ export interface Split {
   readonly realRepeats: number;
 }
 
-const CLASSES = ['real', 'fake'] as const;
+export const CLASSES = ['real', 'fake'] as const;
 
 /**
  * @returns undefined when `val` has no lists (the reference's sets have, others may not)
@@ -112,7 +112,7 @@ const nameOf = ({ name, dataset }: Pick<Split, 'name' | 'dataset'>) => `${name} 
 const describe = ({ list, line, path, cause }: MissingClip) => `${list}:${line} ${path} (${cause})`;
 
 /** The folder of a data set, and the method if it is FF++ by method. A folder of exactly that name comes first. */
-function locate(dataset: string, datasets: string): { folder: string; method?: Method } {
+export function locate(dataset: string, datasets: string): { folder: string; method?: Method } {
   const has = (folder: string) => existsSync(join(datasets, folder));
   if (has(dataset)) return { folder: dataset };
   const method = METHODS.find((name) => name === dataset);
@@ -130,20 +130,33 @@ interface Entry {
 }
 
 function readList(list: string, expected: 0 | 1, options: ListOptions): Entry[] {
-  const text = readText(list, options.datasets).replace(/^\uFEFF/, '');
-  return text
-    .split(/\r\n|\n|\r/)
-    .flatMap((row, i) => (row.trim() ? [parse(row, list, i + 1, expected)] : []));
+  return rowsOf(readText(list, options.datasets)).map(({ row, line }) => parse(row, list, line, expected));
 }
 
-/** The path is all between the first and the last comma: folders may have commas in their names. */
+/** The lines of a list that are not blank, with their numbers from 1. */
+export function rowsOf(text: string): { row: string; line: number }[] {
+  return text
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/)
+    .flatMap((row, i) => (row.trim() ? [{ row, line: i + 1 }] : []));
+}
+
+/**
+ * `label,path,frame_count`; undefined for anything else. The path is all between the first and the last comma: folders may have commas in
+ * their names.
+ */
+export function fieldsOf(row: string): { label: 0 | 1; path: string; count: string } | undefined {
+  const [, digit, path, count = ''] = /^\s*([01])\s*,\s*(.*?)\s*,([^,]*)$/.exec(row) ?? [];
+  return digit && path ? { label: digit === '1' ? 1 : 0, path, count: count.trim() } : undefined;
+}
+
 function parse(row: string, list: string, line: number, expected: 0 | 1): Entry {
-  const [, digit, path] = /^\s*([01])\s*,\s*(.*?)\s*,[^,]*$/.exec(row) ?? [];
-  if (!digit || !path)
+  const fields = fieldsOf(row);
+  if (!fields)
     throw new UserError(
       `${list}:${line}: expected "label,path,frame_count" with label 0 (real) or 1 (fake), got "${row.trim()}"`,
     );
-  const label = digit === '1' ? 1 : 0;
+  const { label, path } = fields;
   if (label !== expected)
     throw new UserError(
       `${list}:${line}: label ${label} (${CLASSES[label]}) in a list of ${CLASSES[expected]} videos`,
@@ -157,16 +170,26 @@ function methodOf(path: string): Method | undefined {
   return named.sort((a, b) => path.lastIndexOf(b) - path.lastIndexOf(a))[0];
 }
 
-/** @returns the clip, or why it has no images. The path as written comes first, then without white space (the reference's way). */
-function open(entry: Entry, { dataRoot = '.', mapPrefix = [] }: ListOptions): Clip | string {
+/** @returns the clip, or why it has no images */
+function open(entry: Entry, options: ListOptions): Clip | string {
   const { path, list, line, label, method } = entry;
+  const found = findFolder(path, options);
+  if (typeof found === 'string') return found;
+  return { key: `${list}:${path}`, label, ...found, list, line, method };
+}
+
+/** @returns the images of a path in a list, or why there are none. As written comes first, then without white space (the reference's way). */
+export function findFolder(
+  path: string,
+  { dataRoot = '.', mapPrefix = [] }: Pick<ListOptions, 'dataRoot' | 'mapPrefix'>,
+): { dir: string; frames: string[] } | string {
   let trouble: string | undefined;
   for (const written of new Set([path, path.replace(/\s+/g, '')])) {
     const pair = mapPrefix.find(({ from }) => written.startsWith(from));
     const dir = resolve(dataRoot, pair ? pair.to + written.slice(pair.from.length) : written);
     try {
       const frames = framesOf(dir);
-      if (frames.length > 0) return { key: `${list}:${path}`, label, dir, frames, list, line, method };
+      if (frames.length > 0) return { dir, frames };
       trouble ??= `no .png, .jpg or .jpeg in ${dir}`;
     } catch (error) {
       trouble ??= `${folderTrouble(error)}: ${dir}`;

@@ -55,6 +55,27 @@ async function writeNew(temporary: string, chunks: Chunks, path: string): Promis
   }
 }
 
+/**
+ * Makes a folder whole or not at all: `fill` writes into a temporary one beside it, which is then renamed; what was at `path` before is
+ * replaced. When anything fails, `fill` included, only the old folder remains.
+ * @throws UserError that names the path and the way out
+ */
+export async function writeFolderAtomic<T>(path: string, fill: (draft: string) => Promise<T>): Promise<T> {
+  const draft = join(dirname(path), `${temporaryPrefix(path)}${process.pid}`);
+  await makeFolder(dirname(path), path);
+  await removeTemporaries(path);
+  try {
+    await attempt('write', path, () => mkdir(draft));
+    const result = await fill(draft);
+    await attempt('write', path, () => rm(path, { recursive: true, force: true }));
+    await attempt('write', path, () => disk.rename(draft, path));
+    return result;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
+}
+
 /** Adds bytes to the end of a file, all or, when the disk refuses, none. Missing folders are made. */
 export async function append(path: string, bytes: Uint8Array): Promise<void> {
   await makeFolder(dirname(path), path);
@@ -108,7 +129,8 @@ async function removeTemporaries(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = temporaryPrefix(path);
   for (const name of await listFolder(folder))
-    if (name.startsWith(prefix)) await attempt('remove', path, () => rm(join(folder, name), { force: true }));
+    if (name.startsWith(prefix))
+      await attempt('remove', path, () => rm(join(folder, name), { recursive: true, force: true }));
 }
 
 async function makeFolder(folder: string, path: string): Promise<void> {

@@ -17,6 +17,7 @@ import { dropoutOp } from './dropout.js';
 import { expNegativeGradientOp, expNegativeOp } from './exp-negative.js';
 import { fillOp } from './fill.js';
 import { globalAveragePoolGradientOp, globalAveragePoolOp } from './global-average-pool.js';
+import { leakyReluGradientOp, leakyReluOp } from './leaky-relu.js';
 import { linearDataGradientOp, linearOp, linearWeightGradientOp } from './linear.js';
 import { maxPool2dGradientOp, maxPool2dOp } from './max-pool2d.js';
 import { normaliseAndMixOp } from './normalise-and-mix.js';
@@ -39,6 +40,8 @@ export const operations: readonly Op[] = [
   addOp,
   reluOp,
   reluGradientOp,
+  leakyReluOp,
+  leakyReluGradientOp,
   columnSumOp,
   conv2dDataGradientOp,
   conv2dOp,

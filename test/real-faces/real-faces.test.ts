@@ -3,15 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makePhotographs } from '../../src/data/photographs/index.js';
 import { packagePath } from '../../src/platform/node/package-path.js';
-import { makeRealFaces } from './make.js';
 
 let folder: string;
-let set: Awaited<ReturnType<typeof makeRealFaces>>;
+let set: Awaited<ReturnType<typeof makePhotographs>>;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'clew-photographs-'));
-  set = await makeRealFaces(folder, 48);
+  set = await makePhotographs(folder, 48);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -44,7 +44,7 @@ test('nobody is in two splits, and each split has as many forged clips as real o
 test('clew train learns to tell real photographs from forged ones, also of people it has not seen', () => {
   const flags = `--dataset ${set.name} --datasets ${set.datasetsDir} --model tiny --num_LIBs 2 --size 48 --bs 16 --lr 3e-3 --mixup False --epoch 4`;
   const said = clew('train', ...flags.split(' '));
-  const [frames, , auc] = /^photos +(\d+) +([\d.]+) +([\d.]+) /m.exec(said)!.slice(1).map(Number);
+  const [frames, , auc] = /^photographs +(\d+) +([\d.]+) +([\d.]+) /m.exec(said)!.slice(1).map(Number);
   expect(frames).toBe(288);
   expect(auc).toBeGreaterThan(0.8);
   const epochs = readFileSync(join(folder, 'output/train_model/metrics.jsonl'), 'utf8').trim().split('\n');

@@ -2,24 +2,20 @@
  * A small data set of real photographs in the reference's layout: aligned crops of people in snapshots, and forgeries that blend one
  * person's face onto another's with the code that forges the built-in set. Whoever shares a photograph shares a split.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp, { type OutputInfo } from 'sharp';
-import { drawForgery, drawHistories, forge, withHistory } from '../../src/data/builtin/forge.js';
-import { blank, encodePng, type Image } from '../../src/data/builtin/image.js';
-import type { Landmarks, Point } from '../../src/data/builtin/render.js';
-import { Rng } from '../../src/rng.js';
-import { photoFolder } from './photos.js';
+import { UserError } from '../../errors.js';
+import { attempt } from '../../io/files.js';
+import { optionalPackage } from '../../platform/node/optional.js';
+import { Rng } from '../../rng.js';
+import { drawForgery, drawHistories, forge, withHistory } from '../builtin/forge.js';
+import { blank, encodePng, type Image } from '../builtin/image.js';
+import type { Landmarks, Point } from '../builtin/render.js';
+import { BOXES, type PhotographBox as Box } from './boxes.js';
 
-/** A square crop of a photograph, in its pixels: centre, side, and the head's tilt in degrees, clockwise. */
-interface Box {
-  readonly photo: string;
-  readonly x: number;
-  readonly y: number;
-  readonly side: number;
-  readonly angle: number;
-}
+/** Six snapshots of 21 people among its demo pictures (MIT). */
+const PACKAGE = '@vladmandic/face-api';
 
 /** Where the boxes put eyes and mouth, in sides from the centre of the crop. */
 const FACE: Landmarks = { leftEye: [-0.14, -0.1], rightEye: [0.14, -0.1], mouth: [0, 0.2] };
@@ -41,38 +37,66 @@ interface View {
   readonly mirror: boolean;
 }
 
-/** Writes clips and lists below `dir`; `size` is the side of the frames in pixels. */
-export async function makeRealFaces(
+/** @throws UserError when npm has left the optional package out */
+function photographFolder(): string {
+  const root = optionalPackage(PACKAGE);
+  if (root) return join(root, 'demo');
+  throw new UserError(
+    `the photographs are in the optional package ${PACKAGE}, which is not installed: npm install ${PACKAGE}@1.7.15`,
+  );
+}
+
+/**
+ * Writes clips and lists below `dir`.
+ * @param size side of the frames in pixels
+ * @param progress told of clips done and their number
+ * @returns the folder for `--datasets` and the name for `--dataset`
+ */
+export async function makePhotographs(
   dir: string,
   size = 64,
   seed = 0,
-): Promise<{ datasetsDir: string; name: string }> {
+  progress: (done: number, total: number) => void = () => {},
+): Promise<{ datasetsDir: string; name: 'photographs' }> {
   const photos = new PhotoAlbum(size);
-  const people = JSON.parse(
-    await readFile(join(dirname(fileURLToPath(import.meta.url)), 'boxes.json'), 'utf8'),
-  ) as Box[];
-  const lists = join(resolve(dir), 'datasets', 'photos');
-  await mkdir(lists, { recursive: true });
-  for (const [split, { photos: from, takes }] of Object.entries(SPLITS)) {
-    const cast = [...people.keys()].filter((i) => (from as readonly string[]).includes(people[i]!.photo));
-    const lines = { real: '', fake: '' };
-    for (const [i, person] of cast.entries()) {
-      for (let take = 0; take < takes; take++) {
+  const lists = join(resolve(dir), 'datasets', 'photographs');
+  const clips = planClips(seed);
+  await attempt('write', lists, () => mkdir(lists, { recursive: true }));
+  for (const [done, clip] of clips.entries()) {
+    await save(join(resolve(dir), clip.real), await genuine(photos, clip));
+    await save(join(resolve(dir), clip.fake), await forged(photos, clip));
+    progress(done + 1, clips.length);
+  }
+  for (const split of Object.keys(SPLITS))
+    for (const [label, kind] of (['real', 'fake'] as const).entries()) {
+      const own = clips.filter((clip) => clip.split === split);
+      const lines = own.map((clip) => `${label},${join(resolve(dir), clip[kind])},${FRAMES}\n`);
+      const list = join(lists, `${split}_${kind}.txt`);
+      await attempt('write', list, () => writeFile(list, lines.join('')));
+    }
+  return { datasetsDir: dirname(lists), name: 'photographs' };
+}
+
+/** A take of a person and a forgery of them, and where their frames go. */
+interface PlannedClip extends Take {
+  readonly split: string;
+  readonly real: string;
+  readonly fake: string;
+}
+
+function planClips(seed: number): PlannedClip[] {
+  return Object.entries(SPLITS).flatMap(([split, { photos: from, takes }]) => {
+    const cast = [...BOXES.keys()].filter((i) => (from as readonly string[]).includes(BOXES[i]!.photo));
+    return cast.flatMap((person, i) =>
+      Array.from({ length: takes }, (_, take) => {
         const rng = new Rng(seed, 'photographs', person, take);
         const donor = cast[(i + 1 + rng.below(cast.length - 1)) % cast.length]!;
-        const clip = { target: people[person]!, donor: people[donor]!, rng };
-        const real = join(resolve(dir), 'frames', split, 'real', `${person}_${take}`);
-        const fake = join(resolve(dir), 'frames', split, 'fake', `${person}_${donor}_${take}`);
-        await save(real, await genuine(photos, clip));
-        await save(fake, await forged(photos, clip));
-        lines.real += `0,${real},${FRAMES}\n`;
-        lines.fake += `1,${fake},${FRAMES}\n`;
-      }
-    }
-    for (const label of ['real', 'fake'] as const)
-      await writeFile(join(lists, `${split}_${label}.txt`), lines[label]);
-  }
-  return { datasetsDir: dirname(lists), name: 'photos' };
+        const real = join('frames', split, 'real', `${person}_${take}`);
+        const fake = join('frames', split, 'fake', `${person}_${donor}_${take}`);
+        return { split, target: BOXES[person]!, donor: BOXES[donor]!, rng, real, fake };
+      }),
+    );
+  });
 }
 
 interface Take {
@@ -115,9 +139,11 @@ function drawViews(rng: Rng): View[] {
 }
 
 async function save(folder: string, frames: readonly Image[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const [t, frame] of frames.entries())
-    await writeFile(join(folder, `00${t}.png`), await encodePng(frame));
+  await attempt('write', folder, () => mkdir(folder, { recursive: true }));
+  for (const [t, frame] of frames.entries()) {
+    const png = await encodePng(frame);
+    await attempt('write', folder, () => writeFile(join(folder, `00${t}.png`), png));
+  }
 }
 
 /** From a point of a frame to one of the face's box, both in sides from the centre. */
@@ -141,7 +167,7 @@ export function landmarksIn({ dx, dy, scale, turn, mirror }: View, size: number)
 
 /** Decodes each photograph once and cuts frames out of it. */
 class PhotoAlbum {
-  private readonly folder = photoFolder();
+  private readonly folder = photographFolder();
   private readonly decoded = new Map<string, Promise<{ data: Buffer; info: OutputInfo }>>();
 
   constructor(private readonly size: number) {}
