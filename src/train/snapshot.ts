@@ -1,6 +1,6 @@
 import { sizeOf } from '../engine/tensor.js';
 import { messageOf, UserError } from '../errors.js';
-import type { TensorSource } from '../io/safetensors.js';
+import type { SideData, TensorSource } from '../io/tensors.js';
 import type { Parameter } from '../model/parameters.js';
 import {
   batchCounters,
@@ -10,7 +10,7 @@ import {
   stateEntries,
   writeEntries,
 } from '../model/state-dict.js';
-import { Checkpoint, type SideData, writeCheckpoint } from './checkpoint.js';
+import { Checkpoint, writeCheckpoint } from './checkpoint.js';
 import { EpochLog, LOSS_NAMES } from './epoch-log.js';
 import type { Session } from './session.js';
 import type { RunState } from './state.js';
