@@ -39,7 +39,7 @@ export const commands: readonly Command[] = [
     examples: [
       ['train --dataset builtin --model tiny --bs 32 --epoch 5', 'small and quick, on built-in faces'],
       [
-        'train --dataset FF++ --model resnet --pretrained resnet34.safetensors',
+        'train --dataset FF++ --model resnet --pretrained resnet34-b627a593.pth',
         'as published, from lists in ./datasets',
       ],
       ['train --bs 64 --micro_bs 16', 'the same step in a quarter of the memory'],
@@ -104,6 +104,15 @@ export const commands: readonly Command[] = [
       ['wgsl conv2d --shape 7x7x512 --variant tile64', 'another shape and variant'],
     ],
     load: () => import('./wgsl.js'),
+  }),
+  command('convert', {
+    positional: ['IN OUT', 2],
+    summary: 'convert weights between PyTorch (.pth) and safetensors files',
+    examples: [
+      ['convert output/my_run/model_best.safetensors model_best.pth', "the reference's {state_dict, epoch}"],
+      ['convert resnet34-b627a593.pth resnet34.safetensors', 'for tools that read no pickles'],
+    ],
+    load: () => import('./convert.js'),
   }),
   command('demo', {
     summary: 'train a tiny detector on built-in faces and test it, in minutes',

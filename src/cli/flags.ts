@@ -102,7 +102,11 @@ export const groups = {
       'split that picks the best epoch and halves the rate; test as the reference',
     ),
     seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
-    pretrained: optional(file, "safetensors file with torchvision's ResNet weights, for every LIB"),
+    pretrained: optional(
+      file,
+      'ImageNet weights for every LIB, .pth or .safetensors, to be downloaded by yourself. ResNet: resnet18-f37072fd.pth, resnet34-b627a593.pth or resnet50-0676ba61.pth from download.pytorch.org/models; EfficientNet: efficientnet-b4-6ed6700e.pth and its kin from github.com/lukemelas/EfficientNet-PyTorch/releases; both and mobilenetv1_100.ra4_e3600_r224_in1k (MobileNet) also from huggingface.co/timm',
+    ),
+    allow_partial: option('load the tensors of --pretrained that fit, list the others, and go on'),
   },
   Data: {
     dataset: flag(
@@ -124,7 +128,7 @@ export const groups = {
     save_path: flag(folder, 'output', 'folder of the runs'),
     save_model: yesNo('True', 'write checkpoints'),
     save_every: flag(whole(0), '0', 'also write model_last every STEPS steps; 0: only after each epoch'),
-    overwrite: option('replace a run of the same name'),
+    overwrite: option('replace a run, or a converted file, of the same name'),
     resume_model: optional(file, 'checkpoint to go on from, or to test'),
     test: yesNo('False', 'test --resume_model instead of training'),
   },
@@ -245,6 +249,7 @@ export const flagsOf = {
     'json',
   ],
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
+  convert: ['overwrite'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

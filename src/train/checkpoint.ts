@@ -82,7 +82,7 @@ export class Checkpoint implements WeightsFile {
 }
 
 /** Checkpoints made on several GPUs call every tensor `module.NAME`. */
-function stateDictNames({ tensors, path }: WeightsFile): Map<string, StoredTensor> {
+export function stateDictNames({ tensors, path }: WeightsFile): Map<string, StoredTensor> {
   const renamed = new Map<string, StoredTensor>();
   for (const [stored, tensor] of tensors) {
     const name = stored.replace(/^module\./, '');

@@ -9,7 +9,7 @@ import type { TensorSource } from '../../src/io/tensors.js';
 import { readEntries, stateDict } from '../../src/model/state-dict.js';
 import { Rng } from '../../src/rng.js';
 import { Session } from '../../src/train/session.js';
-import { loadPretrained } from '../../src/train/snapshot.js';
+import { loadPretrained } from '../../src/train/pretrained.js';
 
 test("torchvision's ResNet fills every LIB; its classifier and counters are left aside", async () => {
   const folder = mkdtempSync(join(tmpdir(), 'clew-pretrained-'));
