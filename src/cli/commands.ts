@@ -56,6 +56,7 @@ export const commands: readonly Command[] = [
         'a table of metrics',
       ],
       ['test --resume_model model_best.safetensors --images faces --csv scores.csv', 'scores and decisions'],
+      ['test --resume_model reference.pth --model resnet --num_LIBs 4', "the reference's checkpoint"],
     ],
     load: () => import('./test.js'),
   }),

@@ -129,7 +129,7 @@ export const groups = {
     save_model: yesNo('True', 'write checkpoints'),
     save_every: flag(whole(0), '0', 'also write model_last every STEPS steps; 0: only after each epoch'),
     overwrite: option('replace a run, or a converted file, of the same name'),
-    resume_model: optional(file, 'checkpoint to go on from, or to test'),
+    resume_model: optional(file, "checkpoint to go on from, or to test: ours, or the reference's .pth"),
     test: yesNo('False', 'test --resume_model instead of training'),
   },
   Scoring: {

@@ -99,6 +99,7 @@ test("defaults of the program's own flags", () => {
     map_prefix: [],
     channel_order: 'bgr',
     pretrained: undefined,
+    allow_partial: false,
   });
 });
 
@@ -223,10 +224,6 @@ test.each([
   ['--bs 8192 --mi_calculator w', '--bs 8192: --mi_calculator w wants at most 4096'],
   ['--test_bs 5000 --mi_calculator wp', '--test_bs 5000: --mi_calculator wp wants at most 4096'],
   ['--optimizer sgd --nesterov --momentum 0', '--nesterov True: wants --momentum above 0'],
-  [
-    '--pretrained a.safetensors --model tiny',
-    '--pretrained a.safetensors: holds ResNet weights; --model tiny cannot use them',
-  ],
   ['--dataset A,B', '--dataset A,B: training takes one data set; clew test takes several'],
   ['test', '--resume_model: testing wants the checkpoint to test'],
   [

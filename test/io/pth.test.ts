@@ -7,19 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writePth } from '../../src/io/pth-writer.js';
 import type { TensorInfo, WeightsFile } from '../../src/io/tensors.js';
 import { openWeights } from '../../src/io/weights-file.js';
-
-/** PyTorch, where it is installed, makes fresh files and reads what we write; elsewhere the committed ones are enough. */
-const python = '/usr/bin/python3';
-const hasTorch = existsSync(python) && succeeds(['-c', 'import torch']);
-
-function succeeds(words: string[]): boolean {
-  try {
-    execFileSync(python, words, { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { hasTorch, python } from '../oracle/torch.js';
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 let folder: string;
