@@ -104,7 +104,7 @@ export const groups = {
     seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
     pretrained: optional(
       file,
-      'ImageNet weights for every LIB, .pth or .safetensors, to be downloaded by yourself. ResNet: resnet18-f37072fd.pth, resnet34-b627a593.pth or resnet50-0676ba61.pth from download.pytorch.org/models; EfficientNet: efficientnet-b4-6ed6700e.pth and its kin from github.com/lukemelas/EfficientNet-PyTorch/releases; both and mobilenetv1_100.ra4_e3600_r224_in1k (MobileNet) also from huggingface.co/timm',
+      'ImageNet weights for every LIB, .pth or .safetensors; examples below, all files in docs/WEIGHTS.md',
     ),
     allow_partial: option('load the tensors of --pretrained that fit, list the others, and go on'),
   },

@@ -274,6 +274,7 @@ test('a command sees its own flags and defaults only', () => {
     shape: '7x7',
     variant: undefined,
     kernels: undefined,
+    fast_math: false,
     adapter: undefined,
   });
 });
