@@ -40,11 +40,11 @@ export const commands: readonly Command[] = [
       ['train --dataset builtin --model tiny --bs 32 --epoch 5', 'small and quick, on built-in faces'],
       [
         'train --dataset FF++ --model resnet --pretrained resnet34-b627a593.pth',
-        'as published; weights from download.pytorch.org/models, or of timm from huggingface.co/timm',
+        'as published; weights of download.pytorch.org/models or huggingface.co/timm',
       ],
       [
-        'train --dataset FF++ --model mobilenet --pretrained mobilenetv1_100.ra4_e3600_r224_in1k.safetensors',
-        'from huggingface.co/timm; EfficientNet: there or github.com/lukemelas/EfficientNet-PyTorch/releases',
+        'train --model mobilenet --pretrained mobilenetv1_100.ra4_e3600_r224_in1k.safetensors',
+        'of huggingface.co/timm; EfficientNet: also github.com/lukemelas/EfficientNet-PyTorch',
       ],
       ['train --bs 64 --micro_bs 16', 'the same step in a quarter of the memory'],
       ['train --balance_loss_method hyper --scales ce=1,gil=2,lil=10', 'fixed loss weights'],
