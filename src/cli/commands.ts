@@ -39,8 +39,12 @@ export const commands: readonly Command[] = [
     examples: [
       ['train --dataset builtin --model tiny --bs 32 --epoch 5', 'small and quick, on built-in faces'],
       [
-        'train --dataset FF++ --model resnet --pretrained resnet34.safetensors',
-        'as published, from lists in ./datasets',
+        'train --dataset FF++ --model resnet --pretrained resnet34-b627a593.pth',
+        'as published; weights of download.pytorch.org/models or huggingface.co/timm',
+      ],
+      [
+        'train --model mobilenet --pretrained mobilenetv1_100.ra4_e3600_r224_in1k.safetensors',
+        'of huggingface.co/timm; EfficientNet: also github.com/lukemelas/EfficientNet-PyTorch',
       ],
       ['train --bs 64 --micro_bs 16', 'the same step in a quarter of the memory'],
       ['train --balance_loss_method hyper --scales ce=1,gil=2,lil=10', 'fixed loss weights'],
@@ -56,6 +60,7 @@ export const commands: readonly Command[] = [
         'a table of metrics',
       ],
       ['test --resume_model model_best.safetensors --images faces --csv scores.csv', 'scores and decisions'],
+      ['test --resume_model reference.pth --model resnet --num_LIBs 4', "the reference's checkpoint"],
     ],
     load: () => import('./test.js'),
   }),
@@ -130,6 +135,15 @@ export const commands: readonly Command[] = [
       ['data demo-real -o photographs', 'real faces from photographs, and forgeries of them'],
     ],
     load: () => import('./data.js'),
+  }),
+  command('convert', {
+    positional: ['IN OUT', 2],
+    summary: 'convert weights between PyTorch (.pth) and safetensors files',
+    examples: [
+      ['convert output/my_run/model_best.safetensors model_best.pth', "the reference's {state_dict, epoch}"],
+      ['convert resnet34-b627a593.pth resnet34.safetensors', 'for tools that read no pickles'],
+    ],
+    load: () => import('./convert.js'),
   }),
   command('demo', {
     summary: 'train a tiny detector on built-in faces and test it, in minutes',

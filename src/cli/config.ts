@@ -127,8 +127,6 @@ function checked({ name: command }: Grammar, values: Values, given: ReadonlySet<
   const isTiny = model === 'tiny';
   if (isTiny && given.has('size') && (size < 32 || size > 96))
     fail(`--size ${size}: --model tiny wants a size from 32 to 96`);
-  if (values.pretrained && !model.startsWith('resnet'))
-    fail(`--pretrained ${values.pretrained}: holds ResNet weights; --model ${model} cannot use them`);
   if (trains && bs < 2)
     fail(`--bs ${bs}: training wants at least 2, batch norm has no variance over one image`);
   if (micro_bs !== undefined && micro_bs > bs) fail(`--micro_bs ${micro_bs}: wants at most --bs ${bs}`);
@@ -187,6 +185,7 @@ function warningsOf(grammar: Grammar, config: Config, given: ReadonlySet<FlagNam
     idle('momentum', optimizer === 'adam', '--optimizer adam'),
     idle('nesterov', optimizer === 'adam', '--optimizer adam'),
     idle('alpha', !mixup, '--mixup False'),
+    idle('allow_partial', !config.pretrained, 'no --pretrained'),
     idle('scales', balance !== 'hyper', `--balance_loss_method ${balance}`),
     idle('temperature', !lil_loss && !gil_loss, 'both --lil_loss and --gil_loss off'),
     idle('mi_calculator', !lil_loss && !gil_loss, 'both --lil_loss and --gil_loss off'),

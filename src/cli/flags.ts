@@ -106,7 +106,11 @@ export const groups = {
       'split that picks the best epoch and halves the rate; test as the reference',
     ),
     seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
-    pretrained: optional(file, "safetensors file with torchvision's ResNet weights, for every LIB"),
+    pretrained: optional(
+      file,
+      'ImageNet weights for every LIB, .pth or .safetensors; examples below, all files in docs/WEIGHTS.md',
+    ),
+    allow_partial: option('load the tensors of --pretrained that fit, list the others, and go on'),
   },
   Data: {
     dataset: flag(
@@ -128,8 +132,8 @@ export const groups = {
     save_path: flag(folder, 'output', 'folder of the runs'),
     save_model: yesNo('True', 'write checkpoints'),
     save_every: flag(whole(0), '0', 'also write model_last every STEPS steps; 0: only after each epoch'),
-    overwrite: option('replace a run of the same name'),
-    resume_model: optional(file, 'checkpoint to go on from, or to test'),
+    overwrite: option('replace a run, or a converted file, of the same name'),
+    resume_model: optional(file, "checkpoint to go on from, or to test: ours, or the reference's .pth"),
     test: yesNo('False', 'test --resume_model instead of training'),
   },
   Scoring: {
@@ -270,6 +274,7 @@ export const flagsOf = {
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
   prepare: [...keys(groups.Preparation), 'seed', 'num_workers', 'adapter', 'json'],
   data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'o', 'size', 'seed', 'num_workers', 'json'],
+  convert: ['overwrite'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

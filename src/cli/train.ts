@@ -10,9 +10,10 @@ import { type ScoredFrame, spread, writeContactSheet } from '../report/contact-s
 import { Checkpoint } from '../train/checkpoint.js';
 import { EpochLog } from '../train/epoch-log.js';
 import type { Evaluation } from '../train/evaluation.js';
+import { loadPretrained } from '../train/pretrained.js';
 import { RunFiles } from '../train/run-files.js';
 import type { Session } from '../train/session.js';
-import { loadPretrained, loadWeights, restoreRun } from '../train/snapshot.js';
+import { foreignState, loadWeights, restoreRun } from '../train/snapshot.js';
 import { initialState, type RunState } from '../train/state.js';
 import { Trainer, type TrainerHooks } from '../train/trainer.js';
 import type { Call, TrainConfig } from './config.js';
@@ -54,7 +55,9 @@ export async function run(asked: TrainConfig, call: Call): Promise<number> {
   const resumed = path === undefined ? undefined : await Checkpoint.open(path);
   try {
     const about = resumed && aboutOf(resumed);
-    const config = about ? adopt(asked, call.given, path!, about.flags, resumedFlags(call, about)) : asked;
+    const config = about
+      ? adopt(asked, call.given, path!, about.flags, resumedFlags(call, about))
+      : { ...asked, epoch: asked.epoch + (resumed ? (await foreignState(resumed)).epoch : 0) };
     return await new Run(config, call, resumed, about).go();
   } finally {
     await resumed?.close();
@@ -70,6 +73,7 @@ const OF_THIS_CALL = new Set<FlagName>([
   'resume_model',
   'overwrite',
   'pretrained',
+  'allow_partial',
   'adapter',
   'gpu_num',
   'test',
@@ -172,9 +176,32 @@ class Run {
       return restored;
     }
     await initialise(session.runtime, session.table, config.seed);
-    if (resumed) await loadWeights(resumed, session);
-    else if (config.pretrained !== undefined) await loadPretrained(config.pretrained, session);
+    if (resumed) return { state: await this.beginBehind(resumed, session), log: new EpochLog() };
+    if (config.pretrained !== undefined) await this.fillLibs(config.pretrained, session);
     return { state: initialState(config.lr), log: new EpochLog() };
+  }
+
+  /** A weights-only file, the reference's {state_dict, epoch}: its weights, and the epoch behind its own. */
+  private async beginBehind(resumed: Checkpoint, session: Session): Promise<RunState> {
+    await loadWeights(resumed, session);
+    const behind = await foreignState(resumed);
+    await this.tell(
+      `${resumed.path}: weights only, so the optimizer starts anew, at epoch ${behind.epoch + 1} of ${this.config.epoch}`,
+    );
+    return initialState(this.config.lr, behind);
+  }
+
+  private async fillLibs(path: string, session: Session): Promise<void> {
+    const { dialect, loaded, missing, unused } = await loadPretrained(
+      path,
+      session,
+      this.config.allow_partial,
+    );
+    await this.tell(
+      `${path}: ${loaded} tensors, ${dialect} names, into each of ${this.config.num_LIBs} LIBs`,
+    );
+    if (missing.length > 0) await this.tell(`missing, so drawn: ${missing.join(', ')}`);
+    if (unused.length > 0) await this.tell(`not used: ${unused.join(', ')}`);
   }
 
   private async train(data: Data, detector: Detector, start: number): Promise<number> {

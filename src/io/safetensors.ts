@@ -3,23 +3,22 @@
  * to { dtype, shape, data_offsets }, then the tensors' bytes, row-major and little-endian, without gaps.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { messageOf, UserError } from '../errors.js';
-import { type Dtype, elementBytes, elements, isDtype, toFloats } from './dtypes.js';
+import { messageOf } from '../errors.js';
+import { elementBytes, isDtype } from './dtypes.js';
 import { attempt, openToRead, writeFileAtomic } from './files.js';
+import {
+  BrokenFile,
+  byteCount,
+  readRange,
+  type SideData,
+  type Stage,
+  type StoredTensor,
+  type TensorInfo,
+  type TensorSource,
+  type WeightsFile,
+} from './tensors.js';
 
-export interface TensorInfo {
-  readonly dtype: Dtype;
-  /** Empty for a scalar. */
-  readonly shape: readonly number[];
-}
-
-/** A tensor to write; `data` is asked for when its turn comes and not kept, so that a file may be larger than memory. */
-export interface TensorSource extends TensorInfo {
-  readonly name: string;
-  data(): ArrayBufferView | Promise<ArrayBufferView>;
-}
-
-export interface StoredTensor extends TensorInfo {
+interface Entry extends TensorInfo {
   /** First byte and the one behind the last, counted from the end of the header. */
   readonly begin: number;
   readonly end: number;
@@ -27,10 +26,9 @@ export interface StoredTensor extends TensorInfo {
 
 /** The format's own limit. */
 const maxHeaderBytes = 100_000_000;
-/** One read call takes at most 2 GiB. */
-const readBytes = 1 << 26;
 
-const bytesOf = ({ dtype, shape }: TensorInfo): number => shape.reduce((n, d) => n * d, elementBytes[dtype]);
+/** Key of the metadata that holds our side data as JSON: the format itself has strings only. */
+const sideKey = 'clew';
 
 /**
  * Writes a file whole or not at all. Tensors are laid out, and their data asked for, in the order given, but wide elements first: so
@@ -50,9 +48,9 @@ async function* fileChunks(tensors: readonly TensorSource[], metadata: Readonly<
   yield headerBytes(tensors, metadata);
   for (const tensor of tensors) {
     const data = await tensor.data();
-    if (data.byteLength !== bytesOf(tensor))
+    if (data.byteLength !== byteCount(tensor))
       throw new Error(
-        `writeSafetensors: ${tensor.name} is ${tensor.dtype} [${tensor.shape}], ${bytesOf(tensor)} bytes, but got ${data.byteLength}`,
+        `writeSafetensors: ${tensor.name} is ${tensor.dtype} [${tensor.shape}], ${byteCount(tensor)} bytes, but got ${data.byteLength}`,
       );
     yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
@@ -68,7 +66,7 @@ function headerBytes(
     const { name, dtype, shape } = tensor;
     if (header.has(name)) throw new Error(`writeSafetensors: two tensors are named ${name}`);
     const begin = end;
-    end += bytesOf(tensor);
+    end += byteCount(tensor);
     header.set(name, { dtype, shape, data_offsets: [begin, end] });
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
@@ -80,12 +78,12 @@ function headerBytes(
 }
 
 /** An open file: the header is read at once, tensors when asked for. */
-export class SafetensorsFile {
+export class SafetensorsFile implements WeightsFile {
   private constructor(
     readonly path: string,
     readonly tensors: ReadonlyMap<string, StoredTensor>,
     readonly metadata: ReadonlyMap<string, string>,
-    private readonly dataStart: number,
+    readonly side: SideData | undefined,
     private readonly file: FileHandle,
   ) {}
 
@@ -96,47 +94,51 @@ export class SafetensorsFile {
       const { size } = await attempt('read', path, () => file.stat());
       const json = await readHeader(file, path, size);
       const dataStart = 8 + json.length;
-      const { tensors, metadata } = parseHeader(json, path);
-      checkLayout(tensors, size - dataStart, path);
-      return new SafetensorsFile(path, tensors, metadata, dataStart, file);
+      const { entries, metadata } = parseHeader(json, path);
+      checkLayout(entries, size - dataStart, path);
+      const tensors = new Map(
+        [...entries].map(([name, { dtype, shape, begin, end }]) => {
+          const read = () => readRange(file, path, dataStart + begin, end - begin);
+          return [name, { dtype, shape, read }];
+        }),
+      );
+      return new SafetensorsFile(path, tensors, metadata, parseSide(metadata, path), file);
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
-  /** The tensor's bytes as they lie in the file. */
-  async bytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const { begin, end } = this.entry(name);
-    return await readRange(this.file, this.path, this.dataStart + begin, end - begin);
-  }
-
-  /** The tensor rounded to float32, whatever its type. */
-  async floats(name: string): Promise<Float32Array<ArrayBuffer>> {
-    const { dtype } = this.entry(name);
-    return toFloats(dtype, (await this.bytes(name)).buffer);
-  }
-
-  /** A tensor of integers (counters, labels), exact. */
-  async integers(name: string): Promise<number[]> {
-    const { dtype } = this.entry(name);
-    const values = Array.from<number | bigint, number>(
-      elements(dtype, (await this.bytes(name)).buffer),
-      Number,
-    );
-    if (!values.every(Number.isSafeInteger))
-      throw new UserError(`${this.path}: tensor ${name} (${dtype}) holds values that are no exact integers`);
-    return values;
-  }
-
   async close(): Promise<void> {
     await this.file.close();
   }
+}
 
-  private entry(name: string): StoredTensor {
-    const entry = this.tensors.get(name);
-    if (!entry) throw new UserError(`${this.path}: holds no tensor ${name}`);
-    return entry;
+/** Side data as metadata of a file. @throws Error for a number that JSON would quietly turn into null */
+export const sideMetadata = (side: SideData): Record<string, string> => ({
+  [sideKey]: JSON.stringify(side, finite),
+});
+
+/** A replacer for JSON.stringify. */
+export function finite(key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new Error(`side data: ${key} is ${value}, which JSON cannot hold`);
+  return value;
+}
+
+function parseSide(metadata: ReadonlyMap<string, string>, path: string): SideData | undefined {
+  const text = metadata.get(sideKey);
+  if (text === undefined) return undefined;
+  try {
+    const side: unknown = JSON.parse(text);
+    if (isRecord(side)) return side;
+    throw new Error('not an object');
+  } catch (error) {
+    throw new BrokenFile(
+      path,
+      'header',
+      `its side data cannot be read (${messageOf(error)}); use another checkpoint`,
+    );
   }
 }
 
@@ -148,22 +150,6 @@ async function readHeader(file: FileHandle, path: string, size: number): Promise
   return await readRange(file, path, 8, length);
 }
 
-async function readRange(
-  file: FileHandle,
-  path: string,
-  start: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const piece = Math.min(readBytes, length - done);
-    const { bytesRead } = await attempt('read', path, () => file.read(bytes, done, piece, start + done));
-    if (bytesRead === 0) throw broken(path, `cut off at byte ${start + done}`);
-    done += bytesRead;
-  }
-  return bytes;
-}
-
 function parseHeader(json: Uint8Array, path: string) {
   let header: unknown;
   try {
@@ -172,12 +158,12 @@ function parseHeader(json: Uint8Array, path: string) {
     throw broken(path, `its header is not JSON (${messageOf(error)})`);
   }
   if (!isRecord(header)) throw broken(path, 'its header is not a JSON object');
-  const tensors = new Map<string, StoredTensor>();
+  const entries = new Map<string, Entry>();
   const metadata = new Map<string, string>();
   for (const [name, value] of Object.entries(header))
     if (name === '__metadata__') readMetadata(value, metadata, path);
-    else tensors.set(name, parseTensor(name, value, path));
-  return { tensors, metadata };
+    else entries.set(name, parseTensor(name, value, path));
+  return { entries, metadata };
 }
 
 function readMetadata(value: unknown, metadata: Map<string, string>, path: string): void {
@@ -188,41 +174,46 @@ function readMetadata(value: unknown, metadata: Map<string, string>, path: strin
   }
 }
 
-function parseTensor(name: string, value: unknown, path: string): StoredTensor {
+function parseTensor(name: string, value: unknown, path: string): Entry {
   if (!isRecord(value)) throw broken(path, `the entry of tensor ${name} is not a JSON object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDtype(dtype))
-    throw new UserError(
-      `${path}: tensor ${name} is of type ${JSON.stringify(dtype)}; convert it to one of ${Object.keys(elementBytes).join(', ')}`,
+    throw new BrokenFile(
+      path,
+      'tensors',
+      `tensor ${name} is of type ${JSON.stringify(dtype)}; convert it to one of ${Object.keys(elementBytes).join(', ')}`,
     );
-  if (!isCounts(shape)) throw broken(path, `tensor ${name} has no valid shape`);
+  if (!isCounts(shape)) throw broken(path, `tensor ${name} has no valid shape`, 'tensors');
   if (!isCounts(offsets) || offsets.length !== 2)
-    throw broken(path, `tensor ${name} has no valid data_offsets`);
+    throw broken(path, `tensor ${name} has no valid data_offsets`, 'tensors');
   const [begin, end] = offsets as [number, number];
   const tensor = { dtype, shape, begin, end };
-  if (end - begin !== bytesOf(tensor))
+  if (end - begin !== byteCount(tensor))
     throw broken(
       path,
-      `tensor ${name}, ${dtype} [${shape}], needs ${bytesOf(tensor)} bytes and has ${end - begin}`,
+      `tensor ${name}, ${dtype} [${shape}], needs ${byteCount(tensor)} bytes and has ${end - begin}`,
+      'tensors',
     );
   return tensor;
 }
 
 /** The tensors must cover the data from its first byte to its last, each byte once. */
-function checkLayout(tensors: ReadonlyMap<string, StoredTensor>, dataBytes: number, path: string): void {
+function checkLayout(tensors: ReadonlyMap<string, Entry>, dataBytes: number, path: string): void {
   let covered = 0;
   const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [name, { begin, end }] of inOrder) {
-    if (begin < covered) throw broken(path, `tensor ${name} overlaps the one before it`);
-    if (begin > covered) throw broken(path, `there is a gap before tensor ${name}`);
+    if (begin < covered) throw broken(path, `tensor ${name} overlaps the one before it`, 'tensors');
+    if (begin > covered) throw broken(path, `there is a gap before tensor ${name}`, 'tensors');
     covered = end;
   }
-  if (covered > dataBytes) throw broken(path, `cut off: ${dataBytes} bytes of tensors instead of ${covered}`);
-  if (covered < dataBytes) throw broken(path, `${dataBytes - covered} bytes follow its last tensor`);
+  if (covered > dataBytes)
+    throw broken(path, `cut off: ${dataBytes} bytes of tensors instead of ${covered}`, 'tensors');
+  if (covered < dataBytes)
+    throw broken(path, `${dataBytes - covered} bytes follow its last tensor`, 'tensors');
 }
 
-function broken(path: string, what: string): UserError {
-  return new UserError(`${path}: not a whole safetensors file: ${what}; copy or download it again`);
+function broken(path: string, what: string, stage: Stage = 'header'): BrokenFile {
+  return new BrokenFile(path, stage, `not a whole safetensors file: ${what}; copy or download it again`);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -1,16 +1,9 @@
 import { sizeOf } from '../engine/tensor.js';
-import { messageOf, UserError } from '../errors.js';
-import type { TensorSource } from '../io/safetensors.js';
+import { UserError } from '../errors.js';
+import type { SideData, TensorSource } from '../io/tensors.js';
 import type { Parameter } from '../model/parameters.js';
-import {
-  batchCounters,
-  readEntries,
-  type StateEntry,
-  stateDict,
-  stateEntries,
-  writeEntries,
-} from '../model/state-dict.js';
-import { Checkpoint, type SideData, writeCheckpoint } from './checkpoint.js';
+import { batchCounters, readEntries, type StateEntry, stateDict, writeEntries } from '../model/state-dict.js';
+import { type Checkpoint, writeCheckpoint } from './checkpoint.js';
 import { EpochLog, LOSS_NAMES } from './epoch-log.js';
 import type { Session } from './session.js';
 import type { RunState } from './state.js';
@@ -23,6 +16,10 @@ const OURS = {
   labels: 'epoch.labels',
   scores: 'epoch.scores',
 };
+
+/** Whether a tensor of a checkpoint of ours is state of the run, no part of the network. */
+export const isRunState = (name: string): boolean =>
+  name.startsWith(OURS.moments) || Object.values(OURS).includes(name);
 
 export interface Snapshot {
   readonly state: RunState;
@@ -149,35 +146,16 @@ export async function loadWeights(checkpoint: Checkpoint, { runtime, table }: Se
 }
 
 /**
- * Backbone weights of a file with torchvision's names (`conv1.weight`, `layer1.0.bn1.running_mean`, ...) into every LIB: all LIBs start
- * identical, heads and dropout separate them.
- * @throws UserError that lists every tensor of the backbone without a match, and every one of the file but the classifier's
+ * Where a weights-only file of another program left off: its epoch (0 where it names none), and its counter of optimizer steps.
+ * METHOD 7: a run goes on behind it.
  */
-export async function loadPretrained(path: string, { runtime, table }: Session): Promise<void> {
-  const checkpoint = await Checkpoint.open(path).catch((cause: unknown) => {
-    throw new UserError(`--pretrained ${messageOf(cause)}`, 1, { cause });
-  });
-  try {
-    const bank = table.list().filter(({ libs }) => libs !== undefined);
-    const local = ({ name }: StateEntry): string => name.replace(/^region_model\d+\./, '');
-    const shapes = new Map(
-      bank.flatMap((parameter) => stateEntries(parameter).map((entry) => [local(entry), entry.shape])),
-    );
-    const missing = [...shapes].flatMap(([name, shape]) =>
-      `${checkpoint.tensors.get(name)?.shape}` === `${shape}` ? [] : [`${name} [${shape}]`],
-    );
-    const unknown = [...checkpoint.tensors.keys()].filter(
-      (name) => !shapes.has(name) && !/^fc\.|\.num_batches_tracked$/.test(name),
-    );
-    if (missing.length + unknown.length > 0)
-      throw new UserError(
-        `--pretrained ${path}: not the weights of this backbone with torchvision's names; missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`,
-      );
-    for (const parameter of bank)
-      await writeEntries(runtime, parameter.home, parameter, (entry) => checkpoint.floats(local(entry)));
-  } finally {
-    await checkpoint.close();
-  }
+export async function foreignState(
+  checkpoint: Checkpoint,
+): Promise<{ epoch: number; batchesTracked: number }> {
+  const epoch = checkpoint.side?.epoch;
+  const counter = [...checkpoint.tensors.keys()].find((name) => name.endsWith('.num_batches_tracked'));
+  const [batchesTracked = 0] = counter === undefined ? [] : await checkpoint.integers(counter);
+  return { epoch: Number.isSafeInteger(epoch) ? Math.max(0, epoch as number) : 0, batchesTracked };
 }
 
 /** Elements of all weights, for a copy in memory where none may be written. */

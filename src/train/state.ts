@@ -16,12 +16,13 @@ export interface RunState {
   readonly imagesSeen: number;
 }
 
-export const initialState = (lr: number): RunState => ({
-  epoch: 1,
+/** Before the first step; `behind` is where a weights-only file left off. */
+export const initialState = (lr: number, behind = { epoch: 0, batchesTracked: 0 }): RunState => ({
+  epoch: behind.epoch + 1,
   step: 0,
   baseLr: lr,
   history: [],
   bestAuc: null,
-  batchesTracked: 0,
+  batchesTracked: behind.batchesTracked,
   imagesSeen: 0,
 });

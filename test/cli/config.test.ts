@@ -99,6 +99,7 @@ test("defaults of the program's own flags", () => {
     map_prefix: [],
     channel_order: 'bgr',
     pretrained: undefined,
+    allow_partial: false,
   });
 });
 
@@ -223,10 +224,6 @@ test.each([
   ['--bs 8192 --mi_calculator w', '--bs 8192: --mi_calculator w wants at most 4096'],
   ['--test_bs 5000 --mi_calculator wp', '--test_bs 5000: --mi_calculator wp wants at most 4096'],
   ['--optimizer sgd --nesterov --momentum 0', '--nesterov True: wants --momentum above 0'],
-  [
-    '--pretrained a.safetensors --model tiny',
-    '--pretrained a.safetensors: holds ResNet weights; --model tiny cannot use them',
-  ],
   ['--dataset A,B', '--dataset A,B: training takes one data set; clew test takes several'],
   ['test', '--resume_model: testing wants the checkpoint to test'],
   [
@@ -247,7 +244,7 @@ test.each([
   ['trian --lr 1', 'trian: not a command of clew; did you mean train?'],
   [
     'frobnicate',
-    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, prepare, data, demo',
+    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, prepare, data, convert, demo',
   ],
 ])('%s', (line, message) => {
   let thrown: unknown;
@@ -277,6 +274,7 @@ test('a command sees its own flags and defaults only', () => {
     shape: '7x7',
     variant: undefined,
     kernels: undefined,
+    fast_math: false,
     adapter: undefined,
   });
 });

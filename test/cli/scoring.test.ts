@@ -135,3 +135,16 @@ test('a folder of images gets the same scores, as CSV on stdout, without labels'
     expect(Number(score)).toBeCloseTo(Number(same![4]), 5);
   }
 });
+
+test("a checkpoint as the reference's .pth scores the same, and training goes on behind its epoch", () => {
+  const toy = `--dataset toy --datasets ${set.datasets}`;
+  const network = '--model tiny --size 32 --num_LIBs 2';
+  clew('convert output/m/model_last.safetensors theirs.pth');
+  const images = '--images ffpp/Deepfakes';
+  expect(clew(`test --resume_model theirs.pth ${network} ${images}`)).toBe(
+    clew(`test --resume_model output/m/model_last.safetensors ${images}`),
+  );
+  clew(`train --resume_model theirs.pth ${toy} ${network} --bs 12 --epoch 1 --name behind`);
+  const metrics = readFileSync(join(folder, 'output/behind/metrics.jsonl'), 'utf8').trim().split('\n');
+  expect(metrics.map((line) => JSON.parse(line).epoch)).toEqual([3]);
+});

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { disk } from '../../src/io/files.js';
-import { type TensorSource, writeSafetensors } from '../../src/io/safetensors.js';
+import { writeSafetensors } from '../../src/io/safetensors.js';
+import type { TensorSource } from '../../src/io/tensors.js';
 import { Checkpoint, writeCheckpoint } from '../../src/train/checkpoint.js';
 
 const intact = { ...disk };
