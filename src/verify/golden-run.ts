@@ -51,6 +51,7 @@ export class GoldenRun {
       norm: mode,
       dropout: 0,
       clock: graph.buffer('clock', [3], 'u32'),
+      rows: graph.buffer('rows', [1], 'u32'),
     };
     const out = heads(libBank(graph.buffer('x', [B, S, S, 3]), this.config, build), this.config, build);
     const loss: LossConfig = {

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import type { Runtime } from '../../src/engine/runtime.js';
 import type { NumberArray } from '../../src/engine/tensor.js';
-import type { ModelName } from '../../src/model/lib-net.js';
+import type { ModelName } from '../../src/model/names.js';
 import { GRADIENTS } from '../../src/model/parameters.js';
 import { initialise } from '../../src/model/state-dict.js';
 import { openRuntime } from '../../src/platform/node/runtime.js';
