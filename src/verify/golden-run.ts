@@ -251,7 +251,7 @@ export class GoldenRun {
 }
 
 /** Weights by formula, named by the bare state-dict key. */
-function goldenWeights(name: string, shape: readonly number[]): Float32Array {
+export function goldenWeights(name: string, shape: readonly number[]): Float32Array {
   const size = sizeOf(shape);
   const fan = size / shape[0]!;
   const u = (k: number): number => hashUniform(name, k);
