@@ -7,7 +7,8 @@ import { Graph, sizeOf } from '../../src/engine/tensor.js';
 import { libNet, type NetConfig } from '../../src/model/lib-net.js';
 import type { ModelName } from '../../src/model/names.js';
 import { ParameterTable } from '../../src/model/parameters.js';
-import { stateDict, writeEntries } from '../../src/model/state-dict.js';
+import type { NormMode } from '../../src/model/scope.js';
+import { readEntries, stateDict, writeEntries } from '../../src/model/state-dict.js';
 import { onnxOf, writeOnnx } from '../../src/onnx/detector.js';
 import { decodeOnnx } from '../../src/onnx/format.js';
 import { type OpenRuntime, openRuntime } from '../../src/platform/node/runtime.js';
@@ -28,47 +29,78 @@ afterAll(async () => {
 });
 
 const BATCH = 3;
-const LIBS = 3;
-const netOf = (model: ModelName): NetConfig => ({ model, libs: LIBS, gil: true, lil: true });
+const netOf = (model: ModelName): NetConfig => ({ model, libs: 3, gil: true, lil: true });
 
-/** The network on the engine: its state dict, and the heads of a batch of images. */
-async function engine(net: NetConfig, size: number) {
+/** The graph of the network on a batch of images `x`, and its parameters. */
+function build(net: NetConfig, size: number, norm: NormMode, table = new ParameterTable()) {
   const graph = new Graph();
-  const table = new ParameterTable();
   const images = graph.buffer('x', [BATCH, size, size, 3]);
   const [clock, rows] = [graph.buffer('clock', [3], 'u32'), graph.buffer('rows', [1], 'u32')];
-  const { z, f, l } = libNet(images, net, { graph, table, norm: 'running', dropout: 0, clock, rows });
-  const runtime = opened.runtime.sibling();
-  const [program] = await runtime.compile([{ name: 'onnx', graph, retain: [z, f, ...l] }]);
-  for (const parameter of table.list())
-    await writeEntries(runtime, parameter.home, parameter, ({ name, shape }) => goldenWeights(name, shape));
-  const shapes = new Map(stateDict(table).map(({ name, shape }) => [name, shape]));
-  const heads = async (nhwc: Float32Array): Promise<Record<string, number[]>> => {
-    runtime.write('x', nhwc);
-    runtime.submit([{ run: program! }]);
-    const named = { z, f, ...Object.fromEntries(l.map((tensor, i) => [`l_${i + 1}`, tensor])) };
-    const values: Record<string, number[]> = {};
-    for (const [name, tensor] of Object.entries(named))
-      values[name] = Array.from(await program!.inspect(tensor));
-    return values;
-  };
-  return { shapes, heads, release: () => runtime.release() };
+  const heads = libNet(images, net, { graph, table, norm, dropout: 0, clock, rows });
+  return { graph, table, heads };
 }
 
-/** The exported file of a network with the golden formula's weights. */
+/** Images in the engine's order: [B,S,S,3] in -1.5 ... 1.5. */
+const imagesOf = (seed: string, size: number): Float32Array =>
+  Float32Array.from({ length: BATCH * size * size * 3 }, (_, k) => 1.5 * hashUniform(seed, k));
+
+/**
+ * The network on the engine, with weights by formula and, as in a trained network, running statistics that fit the images.
+ * @returns the state dict, and the logits in evaluation
+ */
+async function engine(net: NetConfig, size: number) {
+  const training = build(net, size, 'batch');
+  const { graph, table, heads } = build(net, size, 'running', training.table);
+  const runtime = opened.runtime.sibling();
+  const norms = training.graph.nodes.filter(({ op }) => op.name === 'batch_norm_train');
+  const logits = { z: heads.z, f: heads.f, l_1: heads.l[0]!, l_2: heads.l[1]!, l_3: heads.l[2]! };
+  const [train, evaluate] = await runtime.compile([
+    { name: 'statistics', graph: training.graph, retain: norms.flatMap(({ outputs }) => outputs.slice(1)) },
+    { name: 'evaluation', graph, retain: Object.values(logits) },
+  ]);
+  for (const parameter of table.list())
+    await writeEntries(runtime, parameter.home, parameter, ({ name, shape }) => goldenWeights(name, shape));
+  runtime.write('x', imagesOf(net.model, size));
+  runtime.submit([{ run: train! }]);
+  for (const { inputs, outputs, attrs } of norms) {
+    const [mean, rstd] = [await train!.inspect(outputs[1]!), await train!.inspect(outputs[2]!)];
+    // One variance for a whole layer: that of a single channel over three images may be next to nothing, and would magnify rounding.
+    const layer = rstd.reduce((sum, value) => sum + 1 / value ** 2 - Number(attrs.epsilon), 0) / rstd.length;
+    const variance = new Float32Array(rstd.length).fill(layer);
+    for (const [i, values] of [Float32Array.from(mean), variance].entries()) {
+      const { storage } = inputs[3 + i]!;
+      if (storage.kind === 'buffer') runtime.write(storage.buffer, values, storage.offset);
+    }
+  }
+  runtime.submit([{ run: evaluate! }]);
+  const want: Record<string, Float32Array> = {};
+  for (const [name, tensor] of Object.entries(logits))
+    want[name] = Float32Array.from(await evaluate!.inspect(tensor));
+  const weights = new Map<string, Float32Array>();
+  for (const parameter of table.list())
+    for (const { entry, data } of await readEntries(runtime, parameter.home, parameter))
+      weights.set(entry.name, data);
+  runtime.release();
+  return { want, weights };
+}
+
+/** An exported file; without weights, all of them are 0. */
 async function exported(
   net: NetConfig,
   size: number,
   fold: boolean,
-  shapes: ReadonlyMap<string, readonly number[]>,
+  weights?: ReadonlyMap<string, Float32Array>,
 ) {
-  const path = join(folder, `${net.model}-${fold}.onnx`);
-  const weight = async (name: string): Promise<Float32Array> => goldenWeights(name, shapes.get(name)!);
+  const path = join(folder, 'model.onnx');
+  const sizes = new Map(
+    stateDict(build(net, size, 'running').table).map(({ name, shape }) => [name, sizeOf(shape)]),
+  );
+  const weight = async (name: string) => weights?.get(name) ?? new Float32Array(sizes.get(name)!);
   await writeOnnx(path, onnxOf({ net, size, fold, metadata: { channel_order: 'bgr' } }, weight));
   return readFileSync(path);
 }
 
-const transposed = (nhwc: Float32Array, size: number): Float32Array => {
+const toNchw = (nhwc: Float32Array, size: number): Float32Array => {
   const pixels = size * size;
   return nhwc.map((_, k) => {
     const [image, channel, pixel] = [Math.floor(k / (3 * pixels)), Math.floor(k / pixels) % 3, k % pixels];
@@ -79,51 +111,39 @@ const transposed = (nhwc: Float32Array, size: number): Float32Array => {
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
 
-describe.each<[ModelName, number]>([
-  ['resnet34', 64],
-  ['resnet50', 33],
+/** softmax(z)[1]. */
+const scoresOf = (z: Float32Array): number[] =>
+  Array.from({ length: BATCH }, (_, b) => 1 / (1 + Math.exp(z[2 * b]! - z[2 * b + 1]!)));
+
+test.each<[ModelName, number]>([
+  ['resnet18', 64],
   ['mobilenet', 64],
   ['efficientnet-b0', 75],
-])('%s of %i LIBs', (model, size) => {
-  test('ONNX Runtime computes the heads and scores of the engine, plain and folded, for any batch', async () => {
-    const { Tensor, InferenceSession } = onnxRuntime();
-    const net = netOf(model);
-    const { shapes, heads, release } = await engine(net, size);
-    const nhwc = Float32Array.from({ length: BATCH * size * size * 3 }, (_, k) => 2 * hashUniform(model, k));
-    const nchw = transposed(nhwc, size);
-    const want = await heads(nhwc);
-    release();
-    const scores = Array.from(
-      { length: BATCH },
-      (_, b) => 1 / (1 + Math.exp(want.z![2 * b]! - want.z![2 * b + 1]!)),
-    );
-    expect(Math.max(...scores) - Math.min(...scores)).toBeGreaterThan(1e-3);
-    for (const fold of [false, true]) {
-      const session = await InferenceSession.create(await exported(net, size, fold, shapes));
-      for (const batch of [BATCH, 1]) {
-        const input = new Tensor('float32', nchw.subarray(0, batch * 3 * size * size), [
-          batch,
-          3,
-          size,
-          size,
-        ]);
-        const got = await session.run({ input });
-        expect(Object.keys(got).sort()).toEqual([...Object.keys(want), 'score'].sort());
-        expect(got.score!.dims).toEqual([batch]);
-        expect(largestDifference(got.score!.data, scores)).toBeLessThan(1e-4);
-        for (const [name, values] of Object.entries(want)) {
-          expect(got[name]!.dims).toEqual([batch, 2]);
-          expect(largestDifference(got[name]!.data, values), name).toBeLessThan(1e-4);
-        }
+])('ONNX Runtime computes heads and scores of %s as the engine does, plain and folded, for any batch', async (model, size) => {
+  const { Tensor, InferenceSession } = onnxRuntime();
+  const net = netOf(model);
+  const { want, weights } = await engine(net, size);
+  const scores = scoresOf(want.z!);
+  expect(Math.max(...scores) - Math.min(...scores)).toBeGreaterThan(0.02);
+  const images = toNchw(imagesOf(model, size), size);
+  for (const fold of [false, true]) {
+    const session = await InferenceSession.create(await exported(net, size, fold, weights));
+    for (const batch of [BATCH, 1]) {
+      const pixels = images.subarray(0, batch * 3 * size * size);
+      const got = await session.run({ input: new Tensor('float32', pixels, [batch, 3, size, size]) });
+      expect(Object.keys(got).sort()).toEqual(['f', 'l_1', 'l_2', 'l_3', 'score', 'z']);
+      expect(got.score!.dims).toEqual([batch]);
+      expect(largestDifference(got.score!.data, scores)).toBeLessThan(1e-4);
+      for (const [name, values] of Object.entries(want)) {
+        expect(got[name]!.dims).toEqual([batch, 2]);
+        expect(largestDifference(got[name]!.data, values), name).toBeLessThan(1e-4);
       }
-      await session.release();
     }
-  });
+    await session.release();
+  }
 });
 
 describe('the file', () => {
-  const used = (shapes: ReadonlyMap<string, readonly number[]>): string[] =>
-    [...shapes.keys()].filter((name) => !/\._?fc\./.test(name)).sort();
   type Listed = {
     readonly graph: { readonly node: { opType: string }[]; readonly initializer: { name: string }[] };
   };
@@ -134,34 +154,33 @@ describe('the file', () => {
       operators: new Set(graph.node.map(({ opType }) => opType)),
     };
   };
+  /** All tensors of a network but those of the unused classifier. */
+  const used = (net: NetConfig) =>
+    stateDict(build(net, 32, 'running').table).filter(({ name }) => !/\._?fc\./.test(name));
 
   test('names its initialisers as the state dict does, all but the unused classifier', async () => {
-    const net = netOf('mobilenet');
-    const { shapes, release } = await engine(net, 32);
-    release();
-    const { initializers, operators } = listed(await exported(net, 32, false, shapes));
-    expect(initializers).toEqual(used(shapes));
+    const { initializers, operators } = listed(await exported(netOf('mobilenet'), 32, false));
+    expect(initializers).toEqual(
+      used(netOf('mobilenet'))
+        .map(({ name }) => name)
+        .sort(),
+    );
     expect(initializers).toContain('region_model3.model.13.4.running_var');
     expect(operators).toContain('BatchNormalization');
   });
 
-  test('has no batch norm left when folded, and a bias for each convolution', async () => {
+  test('has no batch norm left when folded, and a bias for each layer', async () => {
     const net = netOf('efficientnet-b0');
-    const { shapes, release } = await engine(net, 32);
-    release();
-    const { initializers, operators } = listed(await exported(net, 32, true, shapes));
+    const { initializers, operators } = listed(await exported(net, 32, true));
     expect(operators).not.toContain('BatchNormalization');
-    const weights = used(shapes).filter((name) => name.endsWith('.weight') && shapes.get(name)!.length > 1);
-    expect(initializers).toEqual(
-      [...weights, ...weights.map((name) => name.replace(/weight$/, 'bias'))].sort(),
-    );
+    const layers = used(net).filter(({ name, shape }) => name.endsWith('.weight') && shape.length > 1);
+    const names = layers.flatMap(({ name }) => [name, name.replace(/weight$/, 'bias')]);
+    expect(initializers).toEqual(names.sort());
   });
 
   test('says what it is: opset 17, a batch of any size, the model, what the checkpoint adds', async () => {
-    const net = netOf('tiny');
-    const { shapes, release } = await engine(net, 32);
-    release();
-    expect(decodeOnnx(await exported(net, 32, false, shapes))).toMatchObject({
+    const dim = [{ dimParam: 'N' }, { dimValue: '3' }, { dimValue: '32' }, { dimValue: '32' }];
+    expect(decodeOnnx(await exported(netOf('tiny'), 32, false))).toMatchObject({
       irVersion: '8',
       opsetImport: [{ version: '17' }],
       metadataProps: [
@@ -169,30 +188,16 @@ describe('the file', () => {
         { key: 'num_LIBs', value: '3' },
         { key: 'channel_order', value: 'bgr' },
       ],
-      graph: {
-        input: [
-          {
-            name: 'input',
-            type: {
-              tensorType: {
-                elemType: 1,
-                shape: {
-                  dim: [{ dimParam: 'N' }, { dimValue: '3' }, { dimValue: '32' }, { dimValue: '32' }],
-                },
-              },
-            },
-          },
-        ],
-      },
+      graph: { input: [{ name: 'input', type: { tensorType: { elemType: 1, shape: { dim } } } }] },
     });
   });
 
   test('is refused, and not begun, where it would be larger than the format allows', async () => {
     const path = join(folder, 'large.onnx');
-    const net = { ...netOf('efficientnet-b7'), libs: 9 };
-    const nobody = async (name: string): Promise<Float32Array> => new Float32Array(sizeOf([name.length]));
-    const writing = async (): Promise<void> => writeOnnx(path, onnxOf({ net, size: 64, fold: true }, nobody));
-    await expect(writing).rejects.toThrow(
+    const model = onnxOf({ net: { ...netOf('efficientnet-b7'), libs: 9 }, size: 64, fold: true }, () => {
+      throw new Error('no weight is asked for');
+    });
+    await expect(async () => writeOnnx(path, model)).rejects.toThrow(
       /^an ONNX file of 2\.\d GiB: its format ends at 2 GiB; export a detector of fewer LIBs \(--num_LIBs\) or of a smaller --model$/,
     );
     expect(existsSync(path)).toBe(false);
