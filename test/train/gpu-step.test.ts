@@ -113,6 +113,7 @@ test.each<[string, Change]>([
 test.each<[ModelName, number]>([
   ['resnet18', 2],
   ['mobilenet', 4],
+  ['efficientnet-b0', 1],
 ])(
   'steps of %s on the GPU are the float64 ones, but for ReLUs that rounding turns',
   async (model, seeds) => {
