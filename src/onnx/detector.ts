@@ -52,5 +52,6 @@ export function onnxOf({ net, size, fold, metadata = {} }: OnnxOptions, weight: 
  * Writes a model file whole or not at all, one weight in memory at a time.
  * @throws UserError when the model is larger than the format allows, or the disk refuses
  */
-export const writeOnnx = (path: string, model: OnnxModel): Promise<void> =>
-  writeFileAtomic(path, onnxChunks(model));
+export async function writeOnnx(path: string, model: OnnxModel): Promise<void> {
+  await writeFileAtomic(path, onnxChunks(model));
+}

@@ -188,7 +188,7 @@ describe('the file', () => {
     const model = onnxOf({ net: { ...netOf('efficientnet-b7'), libs: 9 }, size: 64, fold: true }, () => {
       throw new Error('no weight is asked for');
     });
-    await expect(async () => writeOnnx(path, model)).rejects.toThrow(
+    await expect(writeOnnx(path, model)).rejects.toThrow(
       /^an ONNX file of 2\.\d GiB: its format ends at 2 GiB; export a detector of fewer LIBs \(--num_LIBs\) or of a smaller --model$/,
     );
     expect(existsSync(path)).toBe(false);
