@@ -200,4 +200,25 @@ export const mutants = [
     replace: 'base + (Math.floor(k / ci) % taps) * ci * co + (k % ci) * co',
     check: ['verify net-mobilenet-2-64-kl.json'],
   },
+  {
+    name: 'paddings of an EfficientNet forget the stride of the stage before',
+    file: 'src/model/backbones/efficientnet.ts',
+    find: 'side = Math.ceil(side / block.stride);',
+    replace: '',
+    check: ['test/model/efficientnet.test.ts', 'paddings'],
+  },
+  {
+    name: 'squeeze-and-excitation squeezes by the expanded channels',
+    file: 'src/model/backbones/efficientnet.ts',
+    find: 'Math.floor(inputs * SQUEEZE)',
+    replace: 'Math.floor((x.shape[3]! / scope.groups) * SQUEEZE)',
+    check: ['test/model/efficientnet.test.ts', 'parameters'],
+  },
+  {
+    name: 'all LIBs drop the same samples',
+    file: 'src/model/layers.ts',
+    find: 'groups: scope.groups, key',
+    replace: 'groups: 1, key',
+    check: ['test/model/efficientnet.test.ts', 'drop-connect'],
+  },
 ];

@@ -3,6 +3,7 @@
  * the caller puts the flag and the text in front: "--bs abc: wants a whole number of at least 1".
  */
 import { UsageError } from '../errors.js';
+import { MODEL_ALIASES, MODEL_NAMES, type ModelName, modelNamed } from '../model/names.js';
 
 export type Parser<T> = (text: string) => T;
 
@@ -109,14 +110,6 @@ function named(item: string): [LossTerm, number] {
   return [oneOf(...lossTerms)(name), nonNegative(factor)];
 }
 
-export const models = ['resnet18', 'resnet34', 'resnet50', 'mobilenet', 'tiny'] as const;
-export type Model = (typeof models)[number];
-
-/** `resnet` is the reference's name for ResNet-34. */
-export const model: Parser<Model> = (name) => {
-  const choice = name === 'resnet' ? 'resnet34' : models.find((known) => known === name);
-  if (choice) return choice;
-  const others = either(['resnet', ...models]);
-  if (/^efficientnet(-b[0-7])?$/.test(name)) throw new UsageError(`not in this version yet; use ${others}`);
-  return refuse(others);
-};
+/** A backbone by its name or the reference's. */
+export const model: Parser<ModelName> = (name) =>
+  modelNamed(name) ?? refuse(either([...MODEL_ALIASES.keys(), ...MODEL_NAMES]));

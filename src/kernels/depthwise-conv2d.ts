@@ -67,14 +67,18 @@ const SIZES: Sizes = [
   ['quads', [2, 9, 10, 40], [3, 3, 40], { stride: 1, pad: [1, 1, 1, 1] }],
   ['stride 2', [2, 9, 10, 36], [3, 3, 36], { stride: 2, pad: [1, 1, 1, 1] }],
   ['5x5 stride 2, uneven padding', [1, 11, 8, 12], [5, 5, 12], { stride: 2, pad: [1, 2, 2, 2] }],
+  ['3x3 stride 2, zeros behind only', [2, 8, 10, 8], [3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
+  ['5x5 stride 2, more zeros behind', [2, 12, 10, 20], [5, 5, 20], { stride: 2, pad: [1, 1, 2, 2] }],
   ['5x5', [1, 6, 7, 8], [5, 5, 8], { stride: 1, pad: [2, 2, 2, 2] }],
   ['stride over the edge', [2, 7, 8, 4], [3, 3, 4], { stride: 3, pad: [0, 0, 0, 0] }],
 ];
 
-/** MobileNet's layers, batch 4. */
+/** MobileNet's and EfficientNet-b0's layers, batch 4. */
 const BENCHMARKS: Sizes = [
   ['3x3 56x56x128', [4, 56, 56, 128], [3, 3, 128], { stride: 1, pad: [1, 1, 1, 1] }],
   ['3x3/2 56x56x128', [4, 56, 56, 128], [3, 3, 128], { stride: 2, pad: [1, 1, 1, 1] }],
+  ['5x5 28x28x240', [4, 28, 28, 240], [5, 5, 240], { stride: 1, pad: [2, 2, 2, 2] }],
+  ['5x5/2 56x56x144', [4, 56, 56, 144], [5, 5, 144], { stride: 2, pad: [1, 1, 2, 2] }],
 ];
 
 export const depthwiseConv2dOp = op<DepthwiseAttributes>({

@@ -2,6 +2,7 @@ import { ShapeError, type Tensor } from '../engine/tensor.js';
 import { batchNormEval, batchNormTrain } from '../kernels/batch-norm.js';
 import { conv2d as conv2dOp } from '../kernels/conv2d.js';
 import { depthwiseConv2d } from '../kernels/depthwise-conv2d.js';
+import { dropConnect as dropConnectOp } from '../kernels/drop-connect.js';
 import { dropout as dropoutOp } from '../kernels/dropout.js';
 import { linear as linearOp } from '../kernels/linear.js';
 import { fnv1a } from '../rng.js';
@@ -11,11 +12,20 @@ import type { Scope } from './scope.js';
 /** PyTorch's default for convolutions and linear layers, weight and bias: U(+-1/sqrt(fan_in)). */
 const byFanIn = (fanIn: number): Init => ({ kind: 'uniform', bound: 1 / Math.sqrt(fanIn) });
 
+/** Rows and columns of zeros: top, left, bottom, right. */
+type Padding = readonly [number, number, number, number];
+
+/** As many zeros on each side as keep the image's size at stride 1. */
+const centred = (kernel: number): Padding => {
+  const p = (kernel - 1) >> 1;
+  return [p, p, p, p];
+};
+
 export interface ConvOptions {
   readonly channels: number;
   readonly kernel: number;
   readonly stride?: number;
-  readonly padding?: number;
+  readonly pad?: Padding;
   /** All LIBs read the same input: the image. */
   readonly shared?: boolean;
   readonly init?: Init;
@@ -23,14 +33,13 @@ export interface ConvOptions {
 
 /** Convolution without bias, one per LIB: x [B,H,W,n*ci] (or [B,H,W,ci] shared) -> [B,OH,OW,n*channels]. */
 export function conv2d(x: Tensor, scope: Scope, options: ConvOptions): Tensor {
-  const { channels, kernel, stride = 1, padding = (kernel - 1) >> 1, shared = false } = options;
+  const { channels, kernel, stride = 1, pad = centred(kernel), shared = false } = options;
   const inputs = x.shape[3]! / (shared ? 1 : scope.groups);
   const weight = scope.parameter('weight', {
     shape: [scope.groups, kernel, kernel, inputs, channels],
     layout: 'conv',
     init: options.init ?? byFanIn(inputs * kernel * kernel),
   });
-  const pad = [padding, padding, padding, padding] as const;
   return conv2dOp(x, weight, { stride, pad, sharedInput: shared });
 }
 
@@ -40,19 +49,31 @@ export const heNormal = (channels: number, kernel: number): Init => ({
   deviation: Math.sqrt(2 / (channels * kernel * kernel)),
 });
 
-/** 3x3 convolution of each channel by itself: LIBs need no groups, their channels never mix. */
-export function depthwise(
-  x: Tensor,
-  scope: Scope,
-  { kernel = 3, stride = 1 }: { kernel?: number; stride?: number },
-): Tensor {
+export type DepthwiseOptions = Partial<Pick<ConvOptions, 'kernel' | 'stride' | 'pad'>>;
+
+/** Convolution (3x3 by default) of each channel by itself: LIBs need no groups, their channels never mix. */
+export function depthwise(x: Tensor, scope: Scope, options: DepthwiseOptions = {}): Tensor {
+  const { kernel = 3, stride = 1, pad = centred(kernel) } = options;
   const weight = scope.parameter('weight', {
     shape: [kernel, kernel, x.shape[3]!],
     layout: 'depthwise',
     init: byFanIn(kernel * kernel),
   });
-  const p = (kernel - 1) >> 1;
-  return depthwiseConv2d(x, weight, { stride, pad: [p, p, p, p] });
+  return depthwiseConv2d(x, weight, { stride, pad });
+}
+
+/** 1x1 convolution with bias of 1x1 images, one per LIB: x [B,n*ci] -> [B,n*channels]. */
+export function pointwise(x: Tensor, scope: Scope, channels: number): Tensor {
+  const { groups } = scope;
+  const inputs = x.shape[1]! / groups;
+  const init = byFanIn(inputs);
+  const weight = scope.parameter('weight', {
+    shape: [groups, 1, 1, inputs, channels],
+    layout: 'conv',
+    init,
+  });
+  const bias = scope.parameter('bias', { shape: [groups * channels], layout: 'vector', init });
+  return linearOp(x, weight.reshape(groups, inputs, channels), bias);
 }
 
 export interface NormOptions {
@@ -104,4 +125,11 @@ export function linear(
 export function dropout(x: Tensor, scope: Scope): Tensor {
   const { dropout: rate, clock } = scope.build;
   return rate > 0 ? dropoutOp(x, clock, { rate, key: fnv1a(scope.path) }) : x;
+}
+
+/** Drops a block's output x [B,H,W,n*c], per sample and LIB, at this rate (Huang et al. 2016); not where dropout is off. */
+export function dropConnect(x: Tensor, scope: Scope, rate: number): Tensor {
+  const { dropout: dropoutRate, clock, rows } = scope.build;
+  const options = { rate, groups: scope.groups, key: fnv1a(scope.path) };
+  return dropoutRate > 0 && rate > 0 ? dropConnectOp(x, clock, rows, options) : x;
 }

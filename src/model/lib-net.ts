@@ -1,11 +1,11 @@
 import type { Tensor } from '../engine/tensor.js';
+import { type EfficientNetName, efficientnet, efficientnetFeatures } from './backbones/efficientnet.js';
 import { MOBILENET_FEATURES, mobilenet } from './backbones/mobilenet.js';
 import { type ResNetName, resnet, resnetFeatures } from './backbones/resnet.js';
 import { TINY_FEATURES, tiny } from './backbones/tiny.js';
 import { dropout, linear, norm } from './layers.js';
+import type { ModelName } from './names.js';
 import { type Build, Scope } from './scope.js';
-
-export type ModelName = ResNetName | 'mobilenet' | 'tiny';
 
 /** A backbone: images [B,S,S,3] -> features of all LIBs [B,n*d]; and d. */
 interface Backbone {
@@ -18,11 +18,24 @@ const resnetBackbone = (name: ResNetName): Backbone => ({
   forward: (images, scope) => resnet(images, scope, name),
 });
 
+const efficientnetBackbone = (name: EfficientNetName): Backbone => ({
+  features: efficientnetFeatures(name),
+  forward: (images, scope) => efficientnet(images, scope, name),
+});
+
 const BACKBONES: Record<ModelName, Backbone> = {
   resnet18: resnetBackbone('resnet18'),
   resnet34: resnetBackbone('resnet34'),
   resnet50: resnetBackbone('resnet50'),
   mobilenet: { features: MOBILENET_FEATURES, forward: mobilenet },
+  'efficientnet-b0': efficientnetBackbone('efficientnet-b0'),
+  'efficientnet-b1': efficientnetBackbone('efficientnet-b1'),
+  'efficientnet-b2': efficientnetBackbone('efficientnet-b2'),
+  'efficientnet-b3': efficientnetBackbone('efficientnet-b3'),
+  'efficientnet-b4': efficientnetBackbone('efficientnet-b4'),
+  'efficientnet-b5': efficientnetBackbone('efficientnet-b5'),
+  'efficientnet-b6': efficientnetBackbone('efficientnet-b6'),
+  'efficientnet-b7': efficientnetBackbone('efficientnet-b7'),
   tiny: { features: TINY_FEATURES, forward: tiny },
 };
 

@@ -12,10 +12,12 @@ export interface Build {
   readonly graph: Graph;
   readonly table: ParameterTable;
   readonly norm: NormMode;
-  /** Rate of every dropout (0.5; 0 in evaluation and for the golden numbers). */
+  /** Rate of every dropout (0.5; 0 in evaluation and for the golden numbers, where drop-connect is off as well). */
   readonly dropout: number;
   /** [seed, epoch, step]: keys of the random masks. */
   readonly clock: Tensor;
+  /** u32 [1]: the index of the first image in the batch, so that slices draw the masks that the batch would. */
+  readonly rows: Tensor;
 }
 
 /** A place in the state dict, as `nn.Module` paths name it. */

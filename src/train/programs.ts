@@ -138,7 +138,8 @@ export class ProgramBuilder {
   ): { graph: Graph; inputs: StepInputs; build: Build } {
     const graph = new Graph();
     const inputs = stepInputs(graph, batch, this.config.size);
-    return { graph, inputs, build: { graph, table: this.table, norm, dropout, clock: inputs.clock } };
+    const { clock, rows } = inputs;
+    return { graph, inputs, build: { graph, table: this.table, norm, dropout, clock, rows } };
   }
 
   private mixed({ images, permutation, lambda, rows }: StepInputs, batch: number): Tensor {

@@ -1,6 +1,7 @@
 import { ReferenceRuntime } from '../engine/reference-runtime.js';
 import type { Runtime } from '../engine/runtime.js';
-import type { ModelName, NetConfig } from '../model/lib-net.js';
+import type { NetConfig } from '../model/lib-net.js';
+import type { ModelName } from '../model/names.js';
 import type { GoldenNet } from './golden-file.js';
 import { GoldenRun } from './golden-run.js';
 import { row, type VerifyRow } from './rows.js';

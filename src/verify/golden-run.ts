@@ -51,6 +51,7 @@ export class GoldenRun {
       norm: mode,
       dropout: 0,
       clock: graph.buffer('clock', [3], 'u32'),
+      rows: graph.buffer('rows', [1], 'u32'),
     };
     const out = heads(libBank(graph.buffer('x', [B, S, S, 3]), this.config, build), this.config, build);
     const loss: LossConfig = {
@@ -250,7 +251,7 @@ export class GoldenRun {
 }
 
 /** Weights by formula, named by the bare state-dict key. */
-function goldenWeights(name: string, shape: readonly number[]): Float32Array {
+export function goldenWeights(name: string, shape: readonly number[]): Float32Array {
   const size = sizeOf(shape);
   const fan = size / shape[0]!;
   const u = (k: number): number => hashUniform(name, k);

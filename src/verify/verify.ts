@@ -2,7 +2,7 @@ import { checkCase } from '../engine/check.js';
 import type { Op } from '../engine/op.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
-import type { ModelName } from '../model/lib-net.js';
+import { MODEL_NAMES, modelNamed } from '../model/names.js';
 import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
 import { verifyNet } from './golden-net.js';
@@ -19,19 +19,9 @@ export async function* verifyOperations(
         yield row('operations', name, quantity, error, tolerance);
 }
 
-const MODELS: Readonly<Record<string, ModelName>> = {
-  resnet: 'resnet34',
-  resnet18: 'resnet18',
-  resnet34: 'resnet34',
-  resnet50: 'resnet50',
-  mobilenet: 'mobilenet',
-  tiny: 'tiny',
-};
-
-/** Whether this version can compare a golden file: EfficientNet and the augmentations are not computed yet. */
+/** Whether this version can compare a golden file: the augmentations are not computed yet. */
 export function canVerify(golden: unknown): boolean {
-  if (isNet(golden)) return golden.model in MODELS;
-  return Array.isArray(golden);
+  return isNet(golden) ? modelNamed(golden.model) !== undefined : Array.isArray(golden);
 }
 
 /**
@@ -44,10 +34,10 @@ export async function* verifyGolden(
   golden: unknown,
 ): AsyncGenerator<VerifyRow> {
   if (isNet(golden)) {
-    const model = MODELS[golden.model];
+    const model = modelNamed(golden.model);
     if (!model)
       throw new UserError(
-        `${file}: model '${golden.model}' is not in this version; it has ${Object.keys(MODELS).join(', ')}`,
+        `${file}: model '${golden.model}' is not in this version; it has ${MODEL_NAMES.join(', ')}`,
       );
     yield* await verifyNet(runtime, file, golden, model);
   } else if (Array.isArray(golden)) {

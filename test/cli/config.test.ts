@@ -152,10 +152,19 @@ test('scales go to the terms that are on: by place as the reference, by name as 
   expect(() => config(`${hyper} --scales lil=3`)).toThrow('--scales: lacks a weight for ce and gil; wants');
 });
 
-test('models by name; resnet is ResNet-34', () => {
-  for (const name of ['resnet18', 'resnet34', 'resnet50', 'mobilenet', 'tiny'])
+test('models by name; resnet is ResNet-34, efficientnet is b4', () => {
+  for (const name of [
+    'resnet18',
+    'resnet34',
+    'resnet50',
+    'mobilenet',
+    'efficientnet-b0',
+    'efficientnet-b7',
+    'tiny',
+  ])
     expect(config(`--model ${name}`).model).toBe(name);
   expect(config('--model resnet').model).toBe('resnet34');
+  expect(config('--model efficientnet').model).toBe('efficientnet-b4');
 });
 
 test('tiny has its own sizes', () => {
@@ -174,7 +183,7 @@ test('--map_prefix is repeatable and splits at the first =', () => {
   ]);
 });
 
-const models = 'resnet, resnet18, resnet34, resnet50, mobilenet or tiny';
+const models = `resnet, efficientnet, resnet18, resnet34, resnet50, mobilenet, ${[0, 1, 2, 3, 4, 5, 6, 7].map((b) => `efficientnet-b${b}`).join(', ')} or tiny`;
 test.each([
   ['--bs abc', '--bs abc: wants a whole number of at least 1'],
   ['--bs 0', '--bs 0: wants a whole number of at least 1'],
@@ -198,8 +207,6 @@ test.each([
   ['--momentum 1', '--momentum 1: wants a number from 0 to below 1'],
   ['--mixup maybe', '--mixup maybe: wants True or False'],
   ['--model vgg', `--model vgg: wants ${models}`],
-  ['--model efficientnet', `--model efficientnet: not in this version yet; use ${models}`],
-  ['--model efficientnet-b7', `--model efficientnet-b7: not in this version yet; use ${models}`],
   ['--model efficientnet-b8', `--model efficientnet-b8: wants ${models}`],
   ['--mi_calculator js', '--mi_calculator js: wants kl, w or wp'],
   ['--balance_loss_method none', '--balance_loss_method none: wants auto, hyper or sum'],

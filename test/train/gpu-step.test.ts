@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import type { Runtime } from '../../src/engine/runtime.js';
 import type { NumberArray } from '../../src/engine/tensor.js';
-import type { ModelName } from '../../src/model/lib-net.js';
+import type { ModelName } from '../../src/model/names.js';
 import { GRADIENTS } from '../../src/model/parameters.js';
 import { initialise } from '../../src/model/state-dict.js';
 import { openRuntime } from '../../src/platform/node/runtime.js';
@@ -113,6 +113,7 @@ test.each<[string, Change]>([
 test.each<[ModelName, number]>([
   ['resnet18', 2],
   ['mobilenet', 4],
+  ['efficientnet-b0', 1],
 ])(
   'steps of %s on the GPU are the float64 ones, but for ReLUs that rounding turns',
   async (model, seeds) => {
