@@ -3,20 +3,23 @@ import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { Rng } from '../rng.js';
-import { augmentations } from './augment.js';
-import { type LoadOptions, loadImage } from './decode.js';
-import type { Decoded, DecodeTask } from './decoder.js';
+import { augment } from './augment.js';
+import { loadImage } from './decode.js';
+import type { Decoded, DecodeTask, ThreadOptions } from './decoder.js';
 
 // One picture is one thread's work: the pool is what runs in parallel. Every picture is read once, so nothing is worth caching.
 sharp.concurrency(1);
 sharp.cache(false);
 
 const port = parentPort!;
+const options: ThreadOptions = workerData;
 
-async function answer({ file, augmentation, key }: DecodeTask): Promise<Decoded> {
+async function answer({ file, key }: DecodeTask): Promise<Decoded> {
   try {
-    const image = await loadImage(file, workerData as LoadOptions);
-    return { ok: true, bytes: (await augmentations[augmentation](image, new Rng(...key))).data };
+    const image = await loadImage(file, options);
+    if (key.length === 0) return { ok: true, bytes: image.data };
+    const augmented = await augment(image, options.augmentation, new Rng(...key), options.channelOrder);
+    return { ok: true, bytes: augmented.image.data };
   } catch (error) {
     return { ok: false, cause: messageOf(error) };
   }

@@ -1,5 +1,5 @@
 /** OpenCV's `resize` with INTER_LINEAR on 8-bit pictures, byte for byte: fixed-point weights, no antialiasing. */
-import type { Image } from './image.js';
+import { type Image, rint } from './image.js';
 
 /** 1.0 as a weight: OpenCV keeps 11 bits. */
 const ONE = 2048;
@@ -8,13 +8,6 @@ const ONE = 2048;
 interface Taps {
   readonly index: readonly [Int32Array, Int32Array];
   readonly weight: readonly [Int32Array, Int32Array];
-}
-
-/** C's rint: to the nearest integer, halves to the even one. */
-function rint(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
 /** Columns beyond the edge take the edge pixel alone; rows keep both weights and clamp both indices, so they round differently. */

@@ -3,6 +3,7 @@ import type { Op } from '../engine/op.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
 import type { ModelName } from '../model/lib-net.js';
+import { type GoldenAugment, verifyAugment } from './golden-augment.js';
 import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
 import { verifyNet } from './golden-net.js';
@@ -28,14 +29,14 @@ const MODELS: Readonly<Record<string, ModelName>> = {
   tiny: 'tiny',
 };
 
-/** Whether this version can compare a golden file: EfficientNet and the augmentations are not computed yet. */
+/** Whether this version can compare a golden file: EfficientNet is not computed yet. */
 export function canVerify(golden: unknown): boolean {
   if (isNet(golden)) return golden.model in MODELS;
-  return Array.isArray(golden);
+  return Array.isArray(golden) || isAugment(golden);
 }
 
 /**
- * Compares every quantity of one golden file (METHOD 8: networks, losses, Sinkhorn).
+ * Compares every quantity of one golden file (METHOD 8: networks, losses, Sinkhorn, augmentations).
  * @param file its name, for rows and messages
  */
 export async function* verifyGolden(
@@ -50,13 +51,17 @@ export async function* verifyGolden(
         `${file}: model '${golden.model}' is not in this version; it has ${Object.keys(MODELS).join(', ')}`,
       );
     yield* await verifyNet(runtime, file, golden, model);
-  } else if (Array.isArray(golden)) {
+  } else if (isAugment(golden)) yield* verifyAugment(file, golden);
+  else if (Array.isArray(golden)) {
     for (const [i, entry] of golden.entries()) {
       if (isSinkhorn(entry)) yield* await verifySinkhorn(runtime, file, entry);
       else if (isLoss(entry)) yield* await verifyLoss(runtime, file, entry);
       else throw new UserError(`${file}: entry ${i} is neither a loss nor a Sinkhorn case`);
     }
-  } else throw new UserError(`${file}: not a golden file of a network, of losses or of Sinkhorn distances`);
+  } else
+    throw new UserError(
+      `${file}: not a golden file of a network, of losses, of Sinkhorn distances or of augmentations`,
+    );
 }
 
 const has = (value: unknown, ...keys: string[]): boolean =>
@@ -68,3 +73,5 @@ const isLoss = (value: unknown): value is GoldenLoss =>
   has(value, 'name', 'B', 'n', 'mi', 'y', 'z', 'f', 'locals', 'ce', 'grad_awl');
 const isSinkhorn = (value: unknown): value is GoldenSinkhorn =>
   has(value, 'name', 'B', 'D', 'x', 'y', 'cost', 'eps');
+const isAugment = (value: unknown): value is GoldenAugment =>
+  has(value, 'name', 'height', 'width', 'input', 'cases');
