@@ -85,13 +85,14 @@ export const commands: readonly Command[] = [
     load: () => import('./plan.js'),
   }),
   command('bench', {
-    positional: ['kernels|step', 1],
-    summary: 'time operations or a training step against the measured limits',
+    positional: ['kernels|step|data', 1],
+    summary: 'time operations, a training step, or the loading of images',
     examples: [
       ['bench kernels', 'every operation'],
       ['bench kernels --op conv2d --variant all --json', 'every variant of one operation'],
       ['bench kernels --html roofline.html', 'and a page that shows them under the roofline'],
       ['bench kernels --op relu --kernels my-shaders', 'my-shaders/relu.wgsl beside our own'],
+      ['bench data --num_workers 4 --opencv python3', 'loading and augmenting, compared with OpenCV'],
       ['bench step --model resnet --bs 8 --size 64 --trace step.json', 'a training step by operation'],
     ],
     load: () => import('./bench.js'),

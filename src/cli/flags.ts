@@ -2,6 +2,7 @@
  * Every flag of the program, once: its parser, its default as a user would type it, its line of help, by group. The type of
  * `Config` follows from this table. Flags of the reference keep its spelling and defaults.
  */
+import type { Augmentation } from '../data/augment.js';
 import {
   boolean,
   folderName,
@@ -102,6 +103,11 @@ export const groups = {
       'split that picks the best epoch and halves the rate; test as the reference',
     ),
     seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
+    augment: flag(
+      text('reference, none or a JSON file') as Parser<string | Augmentation>,
+      'reference',
+      'what happens to training images: reference (as published), none, or FILE.json (docs/AUGMENT.md)',
+    ),
     pretrained: optional(file, "safetensors file with torchvision's ResNet weights, for every LIB"),
   },
   Data: {
@@ -148,6 +154,10 @@ export const groups = {
     html: optional(
       file,
       'bench kernels: also write a page that shows each kernel under the measured roofline',
+    ),
+    opencv: optional(
+      text('a Python program such as python3'),
+      "bench data: also time the same operations with this Python's cv2",
     ),
     trace: optional(file, 'bench step: also write a trace of one step, for ui.perfetto.dev'),
   },
@@ -240,6 +250,8 @@ export const flagsOf = {
     ...keys(groups.Reports),
     'fast_math',
     'precision',
+    'images',
+    'num_workers',
     'tune',
     'adapter',
     'json',
