@@ -106,6 +106,22 @@ export const commands: readonly Command[] = [
     ],
     load: () => import('./wgsl.js'),
   }),
+  command('augment', {
+    summary: 'draw a sheet of what training makes of an image',
+    examples: [
+      ['augment --image face.png --n 16 -o sheet.png', 'the image and 16 draws, each with what hit it'],
+      ['augment --image face.png --augment mine.json --size 128', 'by your own list (docs/AUGMENT.md)'],
+    ],
+    load: () => import('./augment.js'),
+  }),
+  command('data', {
+    positional: ['show', 1],
+    summary: 'look at a data set',
+    examples: [
+      ['data show --dataset FF++ --datasets ./datasets -o faces.png', 'real and fake faces of each split'],
+    ],
+    load: () => import('./data.js'),
+  }),
   command('demo', {
     summary: 'train a tiny detector on built-in faces and test it, in minutes',
     examples: [

@@ -15,6 +15,7 @@ import {
   prefixPair,
   real,
   scales,
+  switchOrFolder,
   text,
   whole,
 } from './values.js';
@@ -123,7 +124,15 @@ export const groups = {
       'OLD=NEW: paths in the lists that start with OLD start with NEW; repeatable',
     ),
     test_bs: flag(whole(1), '1000', 'images in an evaluation batch'),
-    num_workers: flag(whole(0), '12', 'threads that decode images'),
+    num_workers: flag(whole(0), '12', 'threads that decode and augment images'),
+    cache: {
+      ...flag(
+        switchOrFolder,
+        'False',
+        'keep decoded, resized images in files below this folder, 3 SIZE^2 bytes each; True: below the cache folder',
+      ),
+      isBoolean: true as const,
+    },
   },
   Run: {
     name: flag(folderName, 'train_model', 'name of the run; it writes to SAVE_PATH/NAME'),
@@ -183,6 +192,14 @@ export const groups = {
       'choose kernels by measuring: full measures what is not known yet, cached uses what is known, off neither; else CLEW_TUNE',
     ),
   },
+  Pictures: {
+    image: optional(file, 'the image to augment'),
+    n: optional(
+      whole(1, 1000),
+      'pictures: draws of augment (16 unless given), or faces in each row of data show (8)',
+    ),
+    o: optional(file, 'file or folder to write'),
+  },
   Planning: {
     memory: flag(positive, '8', 'GiB of device memory that a step may take'),
   },
@@ -200,6 +217,7 @@ const table = {
   ...groups.Data,
   ...groups.Run,
   ...groups.Scoring,
+  ...groups.Pictures,
   ...groups.Planning,
   ...groups.Kernels,
   ...groups.Reports,
@@ -257,6 +275,8 @@ export const flagsOf = {
     'json',
   ],
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
+  augment: [...keys(groups.Pictures), 'augment', 'size', 'channel_order', 'seed'],
+  data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'n', 'o', 'size'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

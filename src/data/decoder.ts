@@ -5,11 +5,14 @@ import { messageOf, UserError } from '../errors.js';
 import { workerUrl } from '../platform/node/worker.js';
 import type { Step } from './augment/steps.js';
 import type { LoadOptions } from './decode.js';
+import type { ImageCache, Slot } from './image-cache.js';
 
 export interface DecodeTask {
   readonly file: string;
   /** Key of the random numbers that the augmentation draws; without one the picture stays as it is. */
   readonly key: readonly (number | string)[];
+  /** Where a cache holds the picture as it is before augmentation. */
+  readonly slot?: Slot | undefined;
 }
 
 /** [size, size, 3] bytes, or why there are none. */
@@ -25,6 +28,8 @@ export interface ThreadOptions extends LoadOptions {
 export interface DecoderOptions extends LoadOptions {
   /** What may happen to pictures that are asked for with a key; nothing unless given. */
   readonly augmentation?: readonly Step[];
+  /** --cache: where pictures are looked for before their files are read. */
+  readonly caches?: readonly ImageCache[];
   /** --num_workers; more threads than processors are quietly not started. */
   readonly workers: number;
   /** Told once of each file that cannot be read. */
@@ -71,10 +76,18 @@ export class Decoder {
     if (cause !== undefined) return Promise.resolve({ ok: false, cause });
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.queue.push({ task: { file, key }, resolve, reject });
+      this.queue.push({ task: { file, key, slot: this.slotOf(file) }, resolve, reject });
       const thread = this.idle.pop();
       if (thread) this.next(thread);
     });
+  }
+
+  private slotOf(file: string): Slot | undefined {
+    for (const cache of this.options.caches ?? []) {
+      const slot = cache.slotOf(file);
+      if (slot) return slot;
+    }
+    return undefined;
   }
 
   /** Drops what is queued, lets the threads finish what they hold, and waits for their end. */

@@ -48,7 +48,7 @@ export function compress(image: Image, quality: number, order: ChannelOrder): Im
   const luma = plane(image.width, image.height);
   const full = [plane(image.width, image.height), plane(image.width, image.height)] as const;
   toYcc(image, red, luma, full);
-  const [blueness, redness] = full.map((component) => halved(component)) as [Plane, Plane];
+  const [blueness, redness] = full.map((component) => halved(component, image.height)) as [Plane, Plane];
   quantise(luma, quantisers(LUMA, quality));
   for (const component of [blueness, redness]) quantise(component, quantisers(chroma, quality));
   return fromYcc(image, red, luma, blueness, redness);
@@ -87,10 +87,14 @@ function toYcc(image: Image, red: number, luma: Plane, [blueness, redness]: read
       component.copyWithin(row * luma.width, (height - 1) * luma.width, height * luma.width);
 }
 
-/** Means of 2x2; halves are rounded down and up in turn. */
-function halved({ width, height, data: source }: Plane): Plane {
+/**
+ * Means of 2x2; halves are rounded down and up in turn. Below the picture's last row this one is repeated, not its source rows: there
+ * the encoder pads after the halving.
+ */
+function halved({ width, height, data: source }: Plane, pictureHeight: number): Plane {
   const half = { width: width / 2, height: height / 2, data: new Uint8ClampedArray(source.length / 4) };
-  for (let y = 0, to = 0; y < half.height; y++)
+  const rows = (pictureHeight + 1) >> 1;
+  for (let y = 0, to = 0; y < rows; y++)
     for (let x = 0, from = 2 * y * width; x < half.width; x++, from += 2)
       half.data[to++] =
         (source[from]! +
@@ -100,6 +104,8 @@ function halved({ width, height, data: source }: Plane): Plane {
           1 +
           (x & 1)) >>
         2;
+  for (let y = rows; y < half.height; y++)
+    half.data.copyWithin(y * half.width, (rows - 1) * half.width, rows * half.width);
   return half;
 }
 

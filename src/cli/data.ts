@@ -1,0 +1,18 @@
+import { UsageError } from '../errors.js';
+import type { Call, ConfigOf } from './config.js';
+import { either } from './values.js';
+
+type Subcommand = (config: ConfigOf<'data'>) => Promise<number>;
+
+/** `clew data WORD`, each in a file of its own. */
+const subcommands: Readonly<Record<string, () => Promise<{ run: Subcommand }>>> = {
+  show: () => import('./data-show.js'),
+};
+
+export async function run(config: ConfigOf<'data'>, call: Call): Promise<number> {
+  const [word = ''] = call.words;
+  const load = subcommands[word];
+  if (!load)
+    throw new UsageError(`data ${word}: wants \`clew data\` with ${either(Object.keys(subcommands))}`);
+  return (await load()).run(config);
+}
