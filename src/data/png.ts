@@ -21,6 +21,9 @@ const HARMLESS = new Set([
   'sBIT',
 ]);
 
+/** Deflate does not pack tighter: a header that claims more is forged, and room for it need not be made. */
+const LARGEST_RATIO = 1032;
+
 /**
  * @param file starts with the signature of a PNG
  * @returns undefined for another kind of PNG and for one that is not whole and sound: the image library then says what is wrong
@@ -35,6 +38,7 @@ export function decodePlainPng(file: Uint8Array, maxPixels: number): Image | und
   const isPlain = depth === 8 && colour === 2 && compression === 0 && filtering === 0 && interlace === 0;
   if (!isPlain || width === 0 || height === 0 || width * height > maxPixels) return undefined;
   const size = height * (1 + 3 * width);
+  if (size > LARGEST_RATIO * body.length) return undefined;
   try {
     const lines = inflateSync(body, { chunkSize: Math.max(size, 64), maxOutputLength: size });
     return lines.length === size ? unfilter(lines, width, height) : undefined;
