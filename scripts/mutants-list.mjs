@@ -1,6 +1,7 @@
 // The faults of scripts/mutants.mjs: a text that stands once in a file, what replaces it, and the cheapest check that must see it.
 const operations = (name) => ['test/kernels/operations.test.ts', `^.?${name}.? agrees`];
 const losses = ['test/train/losses.test.ts'];
+const augment = ['verify augment.json'];
 const session = (name) => ['test/train/session.test.ts', name];
 
 export const mutants = [
@@ -220,5 +221,62 @@ export const mutants = [
     find: 'groups: scope.groups, key',
     replace: 'groups: 1, key',
     check: ['test/model/efficientnet.test.ts', 'drop-connect'],
+  },
+  {
+    name: 'the hue table rounds instead of truncating',
+    file: 'src/data/augment/hue-saturation-value.ts',
+    find: 'return turned < 0 ? fround(turned + 180) : turned;',
+    replace: 'return Math.round(turned < 0 ? fround(turned + 180) : turned);',
+    check: augment,
+  },
+  {
+    name: 'the rotation goes clockwise',
+    file: 'src/data/augment/shift-scale-rotate.ts',
+    find: 'Math.sin((angle * Math.PI) / 180)',
+    replace: 'Math.sin((-angle * Math.PI) / 180)',
+    check: augment,
+  },
+  {
+    name: 'JPEG takes channel 0 for red',
+    file: 'src/data/augment/jpeg.ts',
+    find: "order === 'bgr' ? 2 : 0",
+    replace: "order === 'bgr' ? 0 : 2",
+    check: augment,
+  },
+  {
+    name: "Fancy PCA does not transpose, as the paper doesn't",
+    file: 'src/data/augment/fancy-pca.ts',
+    find: 'const { values, vectors } = eigen(covariance(image));',
+    replace:
+      'const { values, vectors: v } = eigen(covariance(image)); const vectors = v.map((_, k) => v.map((row) => row[k]!));',
+    check: augment,
+  },
+  {
+    name: 'gray weighs channel 0 as blue',
+    file: 'src/data/augment/gray.ts',
+    find: '9798 * source[i]! + 19235 * source[i + 1]! + 3735 * source[i + 2]!',
+    replace: '3735 * source[i]! + 19235 * source[i + 1]! + 9798 * source[i + 2]!',
+    check: augment,
+  },
+  {
+    name: 'one of three is drawn too rarely',
+    file: 'src/data/augment.ts',
+    find: 'p: 0.7,',
+    replace: 'p: 0.65,',
+    check: ['test/data/augment.test.ts', 'reference'],
+  },
+  {
+    name: 'the augmentation depends on the epoch no more',
+    file: 'src/data/batches.ts',
+    find: "decoder.decode(sample.file, seed, 'augment', epoch, position)",
+    replace: "decoder.decode(sample.file, seed, 'augment', position)",
+    check: ['test/data/batches.test.ts', 'augment by place'],
+  },
+  {
+    name: 'a cache does not look at the time of change',
+    file: 'src/data/image-cache.ts',
+    find: 'stat.mtimeMs',
+    replace: '0',
+    check: ['test/data/image-cache.test.ts', 'stale'],
   },
 ];

@@ -90,13 +90,14 @@ export const commands: readonly Command[] = [
     load: () => import('./plan.js'),
   }),
   command('bench', {
-    positional: ['kernels|step', 1],
-    summary: 'time operations or a training step against the measured limits',
+    positional: ['kernels|step|data', 1],
+    summary: 'time operations, a training step, or the loading of images',
     examples: [
       ['bench kernels', 'every operation'],
       ['bench kernels --op conv2d --variant all --json', 'every variant of one operation'],
       ['bench kernels --html roofline.html', 'and a page that shows them under the roofline'],
       ['bench kernels --op relu --kernels my-shaders', 'my-shaders/relu.wgsl beside our own'],
+      ['bench data --num_workers 4 --opencv python3', 'loading and augmenting, compared with OpenCV'],
       ['bench step --model resnet --bs 8 --size 64 --trace step.json', 'a training step by operation'],
     ],
     load: () => import('./bench.js'),
@@ -126,16 +127,6 @@ export const commands: readonly Command[] = [
     ],
     load: () => import('./prepare.js'),
   }),
-  command('data', {
-    defaults: { size: '64' },
-    positional: ['check|demo-real', 1],
-    summary: 'check a data set, or make a small one of real photographs',
-    examples: [
-      ['data check --dataset FF++ --datasets crops/datasets', 'what is missing, broken or leaking, by cause'],
-      ['data demo-real -o photographs', 'real faces from photographs, and forgeries of them'],
-    ],
-    load: () => import('./data.js'),
-  }),
   command('convert', {
     positional: ['IN OUT', 2],
     summary: 'convert weights between PyTorch (.pth) and safetensors files',
@@ -144,6 +135,25 @@ export const commands: readonly Command[] = [
       ['convert resnet34-b627a593.pth resnet34.safetensors', 'for tools that read no pickles'],
     ],
     load: () => import('./convert.js'),
+  }),
+  command('augment', {
+    summary: 'draw a sheet of what training makes of an image',
+    examples: [
+      ['augment --image face.png --n 16 -o sheet.png', 'the image and 16 draws, each with what hit it'],
+      ['augment --image face.png --augment mine.json --size 128', 'by your own list (docs/AUGMENT.md)'],
+    ],
+    load: () => import('./augment.js'),
+  }),
+  command('data', {
+    defaults: { size: '64' },
+    positional: ['check|show|demo-real', 1],
+    summary: 'check a data set, look at it, or make a small one of photographs',
+    examples: [
+      ['data check --dataset FF++ --datasets crops/datasets', 'what is missing, broken or leaking, by cause'],
+      ['data show --dataset FF++ --datasets ./datasets -o faces.png', 'real and fake faces of each split'],
+      ['data demo-real -o photographs', 'real faces from photographs, and forgeries of them'],
+    ],
+    load: () => import('./data.js'),
   }),
   command('demo', {
     summary: 'train a tiny detector on built-in faces and test it, in minutes',

@@ -8,6 +8,7 @@ type Subcommand = (config: ConfigOf<'data'>) => Promise<number>;
 const subcommands: Readonly<Record<string, () => Promise<{ run: Subcommand }>>> = {
   check: () => import('./data-check.js'),
   'demo-real': () => import('./data-demo-real.js'),
+  show: () => import('./data-show.js'),
 };
 
 export async function run(config: ConfigOf<'data'>, call: Call): Promise<number> {

@@ -1,6 +1,9 @@
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { type Augmentation, stepsOf } from '../data/augment.js';
 import { ensureBuiltin } from '../data/builtin/index.js';
 import { Decoder } from '../data/decoder.js';
+import { ImageCache } from '../data/image-cache.js';
 import { type ListOptions, missingNote, readSplit, type Split, type SplitName } from '../data/lists.js';
 import type { SampleList } from '../data/samples.js';
 import { UserError } from '../errors.js';
@@ -47,14 +50,30 @@ export async function builtinFolder(notify: Notify): Promise<string> {
   return datasetsDir;
 }
 
-export function openDecoder(
-  config: Pick<Config, 'size' | 'channel_order' | 'num_workers'>,
+/**
+ * @param lists what will be decoded; with --cache their pictures are read once, now
+ * @param augmentation what happens to training pictures
+ */
+export async function openDecoder(
+  {
+    size,
+    channel_order,
+    num_workers: workers,
+    cache,
+  }: Pick<Config, 'size' | 'channel_order' | 'num_workers' | 'cache'>,
+  lists: readonly SampleList[],
   notify: Notify,
-): Decoder {
+  augmentation: Augmentation = 'none',
+): Promise<Decoder> {
+  const load = { size, channelOrder: channel_order, workers };
+  const folder = cache === true ? join(cacheDir(), 'images') : cache;
+  const caches: ImageCache[] = [];
+  if (folder !== false)
+    for (const list of new Set(lists)) caches.push(await ImageCache.open(list, { ...load, folder, notify }));
   return new Decoder({
-    size: config.size,
-    channelOrder: config.channel_order,
-    workers: config.num_workers,
+    ...load,
+    caches,
+    augmentation: stepsOf(augmentation),
     onBad: (file, cause) => void notify(`skipped ${file}: ${cause}`),
   });
 }

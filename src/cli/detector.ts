@@ -47,6 +47,7 @@ export const IDENTITY = [
   'select',
   'seed',
   'dataset',
+  'augment',
   'test_bs',
   'fast_math',
   'precision',

@@ -2,6 +2,7 @@
  * Every flag of the program, once: its parser, its default as a user would type it, its line of help, by group. The type of
  * `Config` follows from this table. Flags of the reference keep its spelling and defaults.
  */
+import type { Augmentation } from '../data/augment.js';
 import { DETECTORS } from '../faces/detector.js';
 import { LAYOUTS } from '../prepare/layouts.js';
 import {
@@ -18,6 +19,7 @@ import {
   prefixPair,
   real,
   scales,
+  switchOrFolder,
   text,
   whole,
 } from './values.js';
@@ -106,6 +108,11 @@ export const groups = {
       'split that picks the best epoch and halves the rate; test as the reference',
     ),
     seed: flag(whole(0, 2 ** 32 - 1), '0', 'same seed, same run on the same adapter'),
+    augment: flag(
+      text('reference, none or a JSON file') as Parser<string | Augmentation>,
+      'reference',
+      'what happens to training images: reference (as published), none, or FILE.json (docs/AUGMENT.md)',
+    ),
     pretrained: optional(
       file,
       'ImageNet weights for every LIB, .pth or .safetensors; examples below, all files in docs/WEIGHTS.md',
@@ -125,7 +132,15 @@ export const groups = {
       'OLD=NEW: paths in the lists that start with OLD start with NEW; repeatable',
     ),
     test_bs: flag(whole(1), '1000', 'images in an evaluation batch'),
-    num_workers: flag(whole(0), '12', 'threads that decode images'),
+    num_workers: flag(whole(0), '12', 'threads that decode and augment images'),
+    cache: {
+      ...flag(
+        switchOrFolder,
+        'False',
+        'keep decoded, resized images in files below this folder, 3 SIZE^2 bytes each; True: below the cache folder',
+      ),
+      isBoolean: true as const,
+    },
   },
   Run: {
     name: flag(folderName, 'train_model', 'name of the run; it writes to SAVE_PATH/NAME'),
@@ -141,7 +156,6 @@ export const groups = {
     csv: optional(file, 'write scores and decisions per frame and per video'),
   },
   Preparation: {
-    o: optional(file, 'file or folder to write'),
     layout: optional(oneOf(...LAYOUTS), `layout of the videos: ${either(LAYOUTS)} (real/ and fake/)`),
     frames: flag(countOrAll, '32', 'frames of each video, evenly over its length; or all'),
     every: flag(whole(1), '1', 'look at every Nth frame of a video only'),
@@ -175,6 +189,10 @@ export const groups = {
       file,
       'bench kernels: also write a page that shows each kernel under the measured roofline',
     ),
+    opencv: optional(
+      text('a Python program such as python3'),
+      "bench data: also time the same operations with this Python's cv2",
+    ),
     trace: optional(file, 'bench step: also write a trace of one step, for ui.perfetto.dev'),
   },
   Device: {
@@ -199,10 +217,18 @@ export const groups = {
       'choose kernels by measuring: full measures what is not known yet, cached uses what is known, off neither; else CLEW_TUNE',
     ),
   },
+  Pictures: {
+    image: optional(file, 'the image to augment'),
+    n: optional(
+      whole(1, 1000),
+      'pictures: draws of augment (16 unless given), or faces in each row of data show (8)',
+    ),
+  },
   Planning: {
     memory: flag(positive, '8', 'GiB of device memory that a step may take'),
   },
   Output: {
+    o: optional(file, 'file or folder to write'),
     json: option('print one JSON object instead of text'),
   },
 } as const;
@@ -216,6 +242,7 @@ const table = {
   ...groups.Data,
   ...groups.Run,
   ...groups.Scoring,
+  ...groups.Pictures,
   ...groups.Planning,
   ...groups.Preparation,
   ...groups.Kernels,
@@ -267,14 +294,17 @@ export const flagsOf = {
     ...keys(groups.Reports),
     'fast_math',
     'precision',
+    'images',
+    'num_workers',
     'tune',
     'adapter',
     'json',
   ],
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
-  prepare: [...keys(groups.Preparation), 'seed', 'num_workers', 'adapter', 'json'],
-  data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'o', 'size', 'seed', 'num_workers', 'json'],
+  prepare: [...keys(groups.Preparation), 'o', 'seed', 'num_workers', 'adapter', 'json'],
+  data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'n', 'o', 'size', 'seed', 'num_workers', 'json'],
   convert: ['overwrite'],
+  augment: [...keys(groups.Pictures), 'o', 'augment', 'size', 'channel_order', 'seed'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;
 

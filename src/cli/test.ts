@@ -37,7 +37,11 @@ export async function run(asked: TestConfig, call: Call): Promise<number> {
 
 async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number> {
   const sets = await sampleLists(config);
-  const decoder = openDecoder(config, note);
+  const decoder = await openDecoder(
+    config,
+    sets.map(({ samples }) => samples),
+    note,
+  );
   const largest = Math.max(...sets.map(({ samples }) => samples.length));
   try {
     const sizes = (opened: OpenRuntime): SessionSizes => ({

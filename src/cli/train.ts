@@ -16,6 +16,7 @@ import type { Session } from '../train/session.js';
 import { foreignState, loadWeights, restoreRun } from '../train/snapshot.js';
 import { initialState, type RunState } from '../train/state.js';
 import { Trainer, type TrainerHooks } from '../train/trainer.js';
+import { readAugmentation } from './augmentation.js';
 import type { Call, TrainConfig } from './config.js';
 import { memoryBudget, openDataset, openDecoder, refuseOneClass } from './datasets.js';
 import {
@@ -50,7 +51,9 @@ function sheetOf(samples: SampleList, { scores, samples: seen }: Evaluation): Sc
 const TASK_LR = 1e-3;
 
 /** `clew train`: a run from its lists to the test of its best epoch. */
-export async function run(asked: TrainConfig, call: Call): Promise<number> {
+export async function run(flags: TrainConfig, call: Call): Promise<number> {
+  // The steps of a file, not its name, are what a resumed run must share.
+  const asked = { ...flags, augment: readAugmentation(flags.augment) };
   const path = asked.resume_model;
   const resumed = path === undefined ? undefined : await Checkpoint.open(path);
   try {
@@ -133,7 +136,9 @@ class Run {
     await this.tell(
       `${name}: ${training.length} training images, ${selecting.length} to pick the best epoch, ${test.length} to test`,
     );
-    return { training, selecting, test, decoder: openDecoder(config, notify) };
+    const augmentation = readAugmentation(config.augment);
+    const decoder = await openDecoder(config, [training, selecting, test], notify, augmentation);
+    return { training, selecting, test, decoder };
   }
 
   private async openDetector({ training, selecting, test }: Data): Promise<Detector> {

@@ -52,6 +52,10 @@ export const isBoolean = (text: string): boolean => booleans.has(text.toLowerCas
 /** True/False as Python users write it; the reference takes any text for true (a mistake of `type=bool`). */
 export const boolean: Parser<boolean> = (text) => booleans.get(text.toLowerCase()) ?? refuse('True or False');
 
+/** True, False, or the folder to use. */
+export const switchOrFolder: Parser<boolean | string> = (word) =>
+  booleans.get(word.toLowerCase()) ?? (word === '' ? refuse('True, False or a folder') : word);
+
 /** Words as a sentence lists them: "a, b or c". */
 export const either = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;

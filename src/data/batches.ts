@@ -4,7 +4,6 @@
  */
 import { UsageError, UserError } from '../errors.js';
 import { Rng } from '../rng.js';
-import type { Augmentation } from './augment.js';
 import type { Decoder } from './decoder.js';
 import type { Sample, SampleList } from './samples.js';
 
@@ -39,7 +38,6 @@ export interface EpochOptions {
   readonly bs: number;
   /** Parameter of mixup's Beta(alpha, alpha); none: no mixup. */
   readonly alpha?: number | undefined;
-  readonly augmentation?: Augmentation;
   /** Where to begin, for a resumed run. */
   readonly firstStep?: number;
   /** Batches decoded while one is in use, default 2: with it, this many plus one are in memory. */
@@ -84,7 +82,7 @@ export async function* epochBatches(
   decoder: ImageSource,
   options: EpochOptions,
 ): AsyncGenerator<TrainingBatch, void, undefined> {
-  const { seed, epoch, bs, alpha, augmentation = 'none', firstStep = 0, ahead } = options;
+  const { seed, epoch, bs, alpha, firstStep = 0, ahead } = options;
   const { steps } = epochPlan(samples.length, bs);
   const order = new Rng(seed, 'shuffle', epoch).permutation(samples.length);
 
@@ -93,7 +91,7 @@ export async function* epochBatches(
       const index = order[(position + tried) % order.length]!;
       const sample = samples.at(index);
       if (decoder.bad.has(sample.file)) continue;
-      const result = await decoder.decode(sample.file, augmentation, seed, 'augment', epoch, position);
+      const result = await decoder.decode(sample.file, seed, 'augment', epoch, position);
       if (result.ok) return { index, sample, bytes: result.bytes };
     }
     throw nothingReadable(samples, decoder);

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { type ChannelOrder, type Image, swapRedAndBlue } from './image.js';
+import { decodePlainPng } from './png.js';
 import { resize } from './resize.js';
 
 /** A crop of a face is far below it; a forged header would make the decoder allocate gigabytes. */
@@ -20,6 +21,8 @@ const startsWith = (bytes: Uint8Array, magic: readonly number[]) => magic.every(
 export async function decode(bytes: Uint8Array): Promise<Image> {
   if (bytes.length === 0) throw new Error('the file is empty');
   if (!startsWith(bytes, PNG) && !startsWith(bytes, JPEG)) throw new Error('neither a PNG nor a JPEG');
+  const plain = startsWith(bytes, PNG) && decodePlainPng(bytes, MAX_MEGAPIXELS * 1e6);
+  if (plain) return plain;
   try {
     const { data, info } = await sharp(bytes, {
       autoOrient: true,

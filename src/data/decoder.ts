@@ -3,14 +3,16 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { messageOf, UserError } from '../errors.js';
 import { workerUrl } from '../platform/node/worker.js';
-import type { Augmentation } from './augment.js';
+import type { Step } from './augment/steps.js';
 import type { LoadOptions } from './decode.js';
+import type { ImageCache, Slot } from './image-cache.js';
 
 export interface DecodeTask {
   readonly file: string;
-  readonly augmentation: Augmentation;
-  /** Key of the random numbers that the augmentation draws. */
+  /** Key of the random numbers that the augmentation draws; without one the picture stays as it is. */
   readonly key: readonly (number | string)[];
+  /** Where a cache holds the picture as it is before augmentation. */
+  readonly slot?: Slot | undefined;
 }
 
 /** [size, size, 3] bytes, or why there are none. */
@@ -18,7 +20,16 @@ export type Decoded =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly cause: string };
 
+/** What every thread is told at its start. */
+export interface ThreadOptions extends LoadOptions {
+  readonly augmentation: readonly Step[];
+}
+
 export interface DecoderOptions extends LoadOptions {
+  /** What may happen to pictures that are asked for with a key; nothing unless given. */
+  readonly augmentation?: readonly Step[];
+  /** --cache: where pictures are looked for before their files are read. */
+  readonly caches?: readonly ImageCache[];
   /** --num_workers; more threads than processors are quietly not started. */
   readonly workers: number;
   /** Told once of each file that cannot be read. */
@@ -56,16 +67,27 @@ export class Decoder {
     return this.options.size ** 2 * 3;
   }
 
-  /** Never rejects because of the file; only when a thread died or the decoder is closed. */
-  decode(file: string, augmentation: Augmentation = 'none', ...key: DecodeTask['key']): Promise<Decoded> {
+  /**
+   * Never rejects because of the file; only when a thread died or the decoder is closed.
+   * @param key of the random numbers with which the picture is augmented; without one it is not
+   */
+  decode(file: string, ...key: DecodeTask['key']): Promise<Decoded> {
     const cause = this.bad.get(file);
     if (cause !== undefined) return Promise.resolve({ ok: false, cause });
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.queue.push({ task: { file, augmentation, key }, resolve, reject });
+      this.queue.push({ task: { file, key, slot: this.slotOf(file) }, resolve, reject });
       const thread = this.idle.pop();
       if (thread) this.next(thread);
     });
+  }
+
+  private slotOf(file: string): Slot | undefined {
+    for (const cache of this.options.caches ?? []) {
+      const slot = cache.slotOf(file);
+      if (slot) return slot;
+    }
+    return undefined;
   }
 
   /** Drops what is queued, lets the threads finish what they hold, and waits for their end. */
@@ -80,9 +102,9 @@ export class Decoder {
   }
 
   private start(): Worker {
-    const { size, channelOrder } = this.options;
+    const { size, channelOrder, augmentation = [] } = this.options;
     const thread = new Worker(workerUrl(import.meta.url, './decode-worker.js'), {
-      workerData: { size, channelOrder } satisfies LoadOptions,
+      workerData: { size, channelOrder, augmentation } satisfies ThreadOptions,
       execArgv: [], // Node flags are meant for the main thread; some (--input-type) refuse a script.
     });
     this.exits.push(new Promise((resolve) => thread.once('exit', resolve)));

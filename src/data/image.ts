@@ -20,3 +20,10 @@ export function swapRedAndBlue(image: Image): Image {
   }
   return image;
 }
+
+/** C's rint: to the nearest integer, halves to the even one. */
+export function rint(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}

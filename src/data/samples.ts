@@ -48,6 +48,11 @@ export class SampleList {
         }
   }
 
+  /** Every image file, folder after folder, without repeats of folders. */
+  *files(): Generator<string> {
+    for (const { dir, frames } of this.folders) for (const frame of frames) yield join(dir, frame);
+  }
+
   at(index: number): Sample {
     const clip = this.clipOf[index]!;
     const frame = this.frameOf[index]!;

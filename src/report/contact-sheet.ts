@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { writeFileAtomic } from '../io/files.js';
+import { Canvas, type Colour } from './canvas.js';
 
 /** A scored face. */
 export interface ScoredFrame {
@@ -15,8 +15,9 @@ const FRAME = 4;
 const BAR = 8;
 const GAP = 6;
 const COLUMNS = 8;
-const RIGHT = '#2f9e5a';
-const WRONG = '#d64545';
+const RIGHT: Colour = [0x2f, 0x9e, 0x5a];
+const WRONG: Colour = [0xd6, 0x45, 0x45];
+const INK: Colour = [0x33, 0x33, 0x33];
 
 /**
  * A PNG of scored faces: reals above, fakes below. The frame is green where the decision is right and red where it is wrong; the bar
@@ -32,45 +33,24 @@ export async function writeContactSheet(path: string, frames: readonly ScoredFra
   });
   const stepX = CELL + 2 * FRAME + GAP;
   const stepY = stepX + BAR;
-  const cells = await Promise.all(
-    rows.flatMap((row, y) =>
-      row.map(async (frame, x) => ({
-        input: await cell(frame),
-        left: GAP + x * stepX,
-        top: GAP + y * stepY,
-      })),
-    ),
-  );
-  const width = GAP + COLUMNS * stepX;
-  const height = GAP + Math.max(1, rows.length) * stepY;
-  const sheet = sharp({ create: { width, height, channels: 3, background: '#ffffff' } }).composite(cells);
-  await writeFileAtomic(path, await sheet.png().toBuffer());
+  const canvas = new Canvas(GAP + COLUMNS * stepX, GAP + Math.max(1, rows.length) * stepY);
+  for (const [y, row] of rows.entries())
+    for (const [x, frame] of row.entries()) await drawCell(canvas, frame, GAP + x * stepX, GAP + y * stepY);
+  await canvas.save(path);
 }
 
-async function cell({ file, label, score }: ScoredFrame): Promise<Buffer> {
-  const colour = score > 0.5 === (label === 1) ? RIGHT : WRONG;
+async function drawCell(canvas: Canvas, frame: ScoredFrame, left: number, top: number): Promise<void> {
+  const { file, label, score } = frame;
+  const side = CELL + 2 * FRAME;
+  canvas.fill(left, top, side, side, score > 0.5 === (label === 1) ? RIGHT : WRONG);
   const face = await sharp(file)
     .resize(CELL, CELL, { kernel: 'nearest', fit: 'fill' })
     .removeAlpha()
-    .png()
+    .toColourspace('srgb')
+    .raw()
     .toBuffer();
-  const side = CELL + 2 * FRAME;
-  const bar = {
-    create: {
-      width: Math.max(1, Math.round(score * side)),
-      height: BAR - 3,
-      channels: 3 as const,
-      background: '#333333',
-    },
-  };
-  return sharp({ create: { width: side, height: side + BAR, channels: 3, background: '#ffffff' } })
-    .composite([
-      { input: { create: { width: side, height: side, channels: 3, background: colour } }, left: 0, top: 0 },
-      { input: face, left: FRAME, top: FRAME },
-      { input: bar, left: 0, top: side + 3 },
-    ])
-    .png()
-    .toBuffer();
+  canvas.draw({ width: CELL, height: CELL, data: face }, left + FRAME, top + FRAME);
+  canvas.fill(left, top + side + 3, Math.max(1, Math.round(score * side)), BAR - 3, INK);
 }
 
 /** n frames spread evenly over a list, so that a sheet shows many videos instead of one. */

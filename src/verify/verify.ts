@@ -3,6 +3,7 @@ import type { Op } from '../engine/op.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
 import { MODEL_NAMES, modelNamed } from '../model/names.js';
+import { type GoldenAugment, verifyAugment } from './golden-augment.js';
 import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';
 import { verifyNet } from './golden-net.js';
@@ -19,13 +20,14 @@ export async function* verifyOperations(
         yield row('operations', name, quantity, error, tolerance);
 }
 
-/** Whether this version can compare a golden file: the augmentations are not computed yet. */
+/** Whether this version can compare a golden file. */
 export function canVerify(golden: unknown): boolean {
-  return isNet(golden) ? modelNamed(golden.model) !== undefined : Array.isArray(golden);
+  if (isNet(golden)) return modelNamed(golden.model) !== undefined;
+  return Array.isArray(golden) || isAugment(golden);
 }
 
 /**
- * Compares every quantity of one golden file (METHOD 8: networks, losses, Sinkhorn).
+ * Compares every quantity of one golden file (METHOD 8: networks, losses, Sinkhorn, augmentations).
  * @param file its name, for rows and messages
  */
 export async function* verifyGolden(
@@ -40,13 +42,17 @@ export async function* verifyGolden(
         `${file}: model '${golden.model}' is not in this version; it has ${MODEL_NAMES.join(', ')}`,
       );
     yield* await verifyNet(runtime, file, golden, model);
-  } else if (Array.isArray(golden)) {
+  } else if (isAugment(golden)) yield* verifyAugment(file, golden);
+  else if (Array.isArray(golden)) {
     for (const [i, entry] of golden.entries()) {
       if (isSinkhorn(entry)) yield* await verifySinkhorn(runtime, file, entry);
       else if (isLoss(entry)) yield* await verifyLoss(runtime, file, entry);
       else throw new UserError(`${file}: entry ${i} is neither a loss nor a Sinkhorn case`);
     }
-  } else throw new UserError(`${file}: not a golden file of a network, of losses or of Sinkhorn distances`);
+  } else
+    throw new UserError(
+      `${file}: not a golden file of a network, of losses, of Sinkhorn distances or of augmentations`,
+    );
 }
 
 const has = (value: unknown, ...keys: string[]): boolean =>
@@ -58,3 +64,5 @@ const isLoss = (value: unknown): value is GoldenLoss =>
   has(value, 'name', 'B', 'n', 'mi', 'y', 'z', 'f', 'locals', 'ce', 'grad_awl');
 const isSinkhorn = (value: unknown): value is GoldenSinkhorn =>
   has(value, 'name', 'B', 'D', 'x', 'y', 'cost', 'eps');
+const isAugment = (value: unknown): value is GoldenAugment =>
+  has(value, 'name', 'height', 'width', 'input', 'cases');

@@ -251,7 +251,7 @@ test.each([
   ['trian --lr 1', 'trian: not a command of clew; did you mean train?'],
   [
     'frobnicate',
-    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, prepare, data, convert, demo',
+    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, prepare, convert, augment, data, demo',
   ],
 ])('%s', (line, message) => {
   let thrown: unknown;
@@ -276,12 +276,11 @@ test('--test True tests with the same flags, those of training included', () => 
 test('a command sees its own flags and defaults only', () => {
   expect(config('demo')).toEqual({ name: 'demo', save_path: 'output', seed: 0, adapter: undefined });
   expect(config('wgsl conv2d --shape 7x7')).toEqual({
-    fast_math: false,
-    precision: 'f32',
     shape: '7x7',
     variant: undefined,
     kernels: undefined,
     fast_math: false,
+    precision: 'f32',
     adapter: undefined,
   });
 });

@@ -33,8 +33,8 @@ function fakeSource(unreadable: number[] = []) {
   const source: ImageSource = {
     bad: new Map(),
     imageBytes: 3,
-    decode: async (file, augmentation = 'none', ...key) => {
-      asked.push([file, augmentation, ...key].join(' '));
+    decode: async (file, ...key) => {
+      asked.push([file, ...key].join(' '));
       if (unreadable.includes(idOf(file))) {
         (source.bad as Map<string, string>).set(file, 'torn');
         return { ok: false, cause: 'torn' };
@@ -94,7 +94,7 @@ describe('training batches', () => {
     const { source, asked } = fakeSource();
     await all(epochBatches(new SampleList('x', samplesOf(2).folders, () => 2), source, epoch));
     expect(asked.map((task) => task.replace(/^\S+ /, ''))).toEqual(
-      [0, 1, 2, 3].map((position) => `none 3 augment 2 ${position}`),
+      [0, 1, 2, 3].map((position) => `3 augment 2 ${position}`),
     );
   });
 
