@@ -274,7 +274,6 @@ test('a command sees its own flags and defaults only', () => {
     shape: '7x7',
     variant: undefined,
     kernels: undefined,
-    fast_math: false,
     adapter: undefined,
   });
 });
