@@ -146,8 +146,8 @@ export const commands: readonly Command[] = [
   }),
   command('data', {
     defaults: { size: '64' },
-    positional: ['check|show|demo-real', 1],
-    summary: 'check a data set, look at it, or make a small one of photographs',
+    positional: ['WHAT', 1],
+    summary: 'check, show, or demo-real: make a small set of photographs',
     examples: [
       ['data check --dataset FF++ --datasets crops/datasets', 'what is missing, broken or leaking, by cause'],
       ['data show --dataset FF++ --datasets ./datasets -o faces.png', 'real and fake faces of each split'],

@@ -54,7 +54,7 @@ export const groups = {
     model: flag(
       model,
       'resnet',
-      'backbone of every LIB: resnet (= resnet34), resnet18, resnet50, mobilenet, efficientnet (= efficientnet-b4), efficientnet-b0 to -b7, tiny',
+      'backbone of every LIB: resnet (34), resnet18, resnet50, mobilenet, efficientnet (b4), efficientnet-b0 ... b7, tiny',
     ),
     num_LIBs: flag(whole(2, 16), '4', 'local information blocks, 2 to 16'),
     size: flag(

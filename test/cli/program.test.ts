@@ -34,7 +34,7 @@ test('clew train --help groups the flags with their defaults and ends with examp
   expect(status).toBe(0);
   expect(stdout).toMatch(/^clew train\n\n/);
   const flowing = stdout.replaceAll(/\s+/g, ' ');
-  expect(flowing).toMatch(/ Model: --model backbone of every LIB: [^-]*\(default resnet\) --num_LIBs /);
+  expect(flowing).toMatch(/ Model: --model backbone of every LIB: .*? \(default resnet\) --num_LIBs /);
   expect(flowing).toMatch(/ Training: .* --bs images in a training batch \(default 256\) .* Data: /);
   expect(flowing).toContain(
     ' --scales weights of ce, gil, lil for hyper; also ce=1,gil=2,lil=10 (default [1,2,10]) ',
