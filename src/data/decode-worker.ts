@@ -1,7 +1,6 @@
 /** A decoding thread: takes one task after the other, answers each with the picture's bytes or with the cause of its failure. */
 import { openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { Rng } from '../rng.js';
 import { augment } from './augment.js';
@@ -9,10 +8,6 @@ import { loadImage } from './decode.js';
 import type { Decoded, DecodeTask, ThreadOptions } from './decoder.js';
 import type { Image } from './image.js';
 import type { Slot } from './image-cache.js';
-
-// One picture is one thread's work: the pool is what runs in parallel. Every picture is read once, so nothing is worth caching.
-sharp.concurrency(1);
-sharp.cache(false);
 
 const port = parentPort!;
 const options: ThreadOptions = workerData;

@@ -1,6 +1,5 @@
 /** Image files to pictures, as OpenCV's `imread` sees them. */
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { type ChannelOrder, type Image, swapRedAndBlue } from './image.js';
 import { decodePlainPng } from './png.js';
@@ -24,6 +23,7 @@ export async function decode(bytes: Uint8Array): Promise<Image> {
   const plain = startsWith(bytes, PNG) && decodePlainPng(bytes, MAX_MEGAPIXELS * 1e6);
   if (plain) return plain;
   try {
+    const sharp = await imageLibrary();
     const { data, info } = await sharp(bytes, {
       autoOrient: true,
       ignoreIcc: true,
@@ -39,6 +39,17 @@ export async function decode(bytes: Uint8Array): Promise<Image> {
     const cause = messageOf(error).split('\n')[0]!;
     throw new Error(cause.includes('pixel limit') ? `more than ${MAX_MEGAPIXELS} megapixels` : cause);
   }
+}
+
+/**
+ * Loaded for the first file that needs it: threads that see plain PNGs only start in a tenth of the time. One picture is one thread's
+ * work, the pool is what runs in parallel; and every picture is read once, so nothing is worth caching.
+ */
+async function imageLibrary() {
+  const { default: sharp } = await import('sharp');
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
 }
 
 export interface LoadOptions {

@@ -3,7 +3,7 @@
  * the decoding. The file is a header, then the pictures side by side, then a byte for each that says whether there is one.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openToRead, writeFileAtomic } from '../io/files.js';
 import type { LoadOptions } from './decode.js';
@@ -79,8 +79,12 @@ const digest = (words: readonly (string | number)[]): string =>
 
 /** What changes with a file's contents. */
 function stateOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat ? `${stat.size} ${stat.mtimeMs}` : 'none';
+  try {
+    const { size, mtimeMs } = statSync(file);
+    return `${size} ${mtimeMs}`;
+  } catch {
+    return 'none';
+  }
 }
 
 function headerOf(fields: object): Buffer {
@@ -94,7 +98,7 @@ async function presentIn(
   images: number,
   imageBytes: number,
 ): Promise<Uint8Array | string> {
-  if (!statSync(path, { throwIfNoEntry: false })) return '';
+  if (!existsSync(path)) return '';
   const file = await openToRead(path);
   try {
     const { size } = await file.stat();
