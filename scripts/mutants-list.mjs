@@ -8,8 +8,8 @@ export const mutants = [
   {
     name: 'running variance is the biased one',
     file: 'shaders/batch-norm-statistics.wgsl',
-    find: 'all.m2 / (all.n - 1.0)',
-    replace: 'all.m2 / all.n',
+    find: 'squares / (n - 1.0)',
+    replace: 'squares / n',
     check: operations('batch_norm_train'),
   },
   {

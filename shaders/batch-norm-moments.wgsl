@@ -1,4 +1,5 @@
-// Per chunk of rows and channel: the sums of d and d^2, d = x - (the chunk's first row), so that a large mean cancels nothing.
+// Per chunk of rows and channel: the sums of d = x - shift and of d^2, and the shift. It is the mean of four of the chunk's rows, so that
+// neither a large mean nor an outlier in one row makes the sums larger, and their rounding coarser, than the deviation calls for.
 #include "lib/grid"
 #include "lib/vector"
 
@@ -14,7 +15,13 @@ fn xAt(i: u32) -> V { return x[i]; }
 @group(0) @binding(2) var<storage, read_write> sums: array<V>;
 
 struct Channel { shift: V }
-fn channel(column: u32, row: u32) -> Channel { return Channel(xAt(row * params.columns + column)); }
+fn channel(column: u32, row: u32) -> Channel {
+  let rows = min(params.chunk, params.rows - row);
+#unroll k 4
+  let x$k = xAt((row + $ku * rows / 4u) * params.columns + column);
+#end
+  return Channel(((x0 + x1) + (x2 + x3)) * 0.25);
+}
 
 fn terms(at: u32, c: Channel) -> Pair {
   let d = xAt(at) - c.shift;

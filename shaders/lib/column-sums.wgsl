@@ -2,12 +2,16 @@
 // The including file declares Params (rows, columns, chunk, chunks), `sums` as [2, chunks, columns], and
 //   struct Channel, fn channel(column, row) -> Channel    what all elements of a column in a chunk that starts at `row` share
 //   fn terms(at: u32, c: Channel) -> Pair                 what element `at` adds to the two sums
+// With SHIFTED, `sums` is [3, chunks, columns]: the third is the Channel's `shift`.
 #include "lib/blocks"
 struct Pair { a: V, b: V }
 
-fn store(column: u32, chunk: u32, sum: Pair) {
+fn store(column: u32, chunk: u32, sum: Pair, c: Channel) {
   sums[chunk * params.columns + column] = sum.a;
   sums[(params.chunks + chunk) * params.columns + column] = sum.b;
+#if SHIFTED
+  sums[(2u * params.chunks + chunk) * params.columns + column] = c.shift;
+#endif
 }
 
 #if TILE
@@ -54,7 +58,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       tileB[lane] += tileB[lane + half];
     }
   }
-  if (lane < LANES && column < params.columns) { store(column, workgroup.y, Pair(tileA[lane], tileB[lane])); }
+  if (lane < LANES && column < params.columns) {
+    store(column, workgroup.y, Pair(tileA[lane], tileB[lane]), channel(column, first));
+  }
 }
 #else
 // A thread sums its columns over a chunk on its own.
@@ -87,7 +93,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #end
   }
 #unroll k BLOCKS
-  if (share.column + $ku * LANES < params.columns) { store(column$k, share.rows, sum$k); }
+  if (share.column + $ku * LANES < params.columns) { store(column$k, share.rows, sum$k, c$k); }
 #end
 }
 #endif

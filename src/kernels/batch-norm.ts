@@ -156,18 +156,18 @@ function checked(name: string, inputs: readonly (Meta | undefined)[], activation
   return { rows, channels };
 }
 
-/** Moments of chunks, their merge, and the normalisation. */
+/** Moments of chunks, what they make together, and the normalisation. */
 function train(layout: Layout): Variant<TrainAttributes> {
   const split = (call: Call<TrainAttributes>) => layout(matrixOf(need(call.inputs, 0).shape), call);
   return {
-    scratch: (call) => ({ sums: 2 * split(call).chunks * need(call.outputs, 1).shape[0]! }),
+    scratch: (call) => ({ sums: 3 * split(call).chunks * need(call.outputs, 1).shape[0]! }),
     passes: (call) => {
       const { blocks, tile, params, grid, chunks } = split(call);
       const { rows, channels } = matrixOf(need(call.inputs, 0).shape);
       const { epsilon, momentum } = call.attrs;
       const record = call.inputs[3] !== undefined;
       return [
-        { shader: 'batch-norm-moments', constants: { ...blocks, TILE: tile }, params, grid },
+        { shader: 'batch-norm-moments', constants: { ...blocks, TILE: tile, SHIFTED: true }, params, grid },
         {
           shader: 'batch-norm-statistics',
           constants: { RECORD: record, SERIAL: call.capabilities.software },

@@ -13,7 +13,7 @@ import type { FirstStep, GoldenNet, HeadValues, StepLosses, Summary } from './go
 import { largest, largestDifference, norm, relative, row, type VerifyRow } from './rows.js';
 
 const LR = 1e-3;
-const WEIGHT_DECAY = 1e-6;
+export const WEIGHT_DECAY = 1e-6;
 
 interface Built {
   readonly graph: Graph;
@@ -25,6 +25,22 @@ interface Built {
     readonly total: Tensor;
   };
 }
+
+/** All that Adam reads and writes, flat. */
+export interface TrainedState {
+  readonly parameters: NumberArray;
+  readonly gradients: NumberArray;
+  readonly m: NumberArray;
+  readonly v: NumberArray;
+}
+
+/** Adam's scalars in step i, counted from 0: learning rate, 1 - beta1^t, sqrt(1 - beta2^t). */
+export const hyperAt = (i: number): readonly number[] => [
+  cosineLr(LR, i, 150),
+  1 - 0.9 ** (i + 1),
+  Math.sqrt(1 - 0.999 ** (i + 1)),
+  0,
+];
 
 /** The network of a golden file on one runtime. */
 export class GoldenRun {
@@ -123,8 +139,7 @@ export class GoldenRun {
   /** One optimizer step: forward, losses, backward, Adam with its cosine. */
   step(i: number): void {
     const { runtime } = this;
-    const lr = cosineLr(LR, i, 150);
-    const hyper = Float32Array.of(lr, 1 - 0.9 ** (i + 1), Math.sqrt(1 - 0.999 ** (i + 1)), 0);
+    const hyper = Float32Array.from(hyperAt(i));
     runtime.write('hyper', hyper, HYPER.network);
     runtime.write('hyper', hyper, HYPER.tasks);
     runtime.submit([{ run: this.programs[0]! }]);
@@ -150,8 +165,21 @@ export class GoldenRun {
         );
   }
 
-  weights(): Promise<NumberArray> {
-    return this.runtime.read('trained', 0, this.table.length('trained'));
+  /** The trained parameters, their gradients and moments, as they stand. */
+  async state(): Promise<TrainedState> {
+    const [m, v] = momentBuffers('trained');
+    const read = (buffer: string): Promise<NumberArray> =>
+      this.runtime.read(buffer, 0, this.table.length('trained'));
+    return {
+      parameters: await read('trained'),
+      gradients: await this.gradientValues(),
+      m: await read(m),
+      v: await read(v),
+    };
+  }
+
+  gradientValues(): Promise<NumberArray> {
+    return this.runtime.read(GRADIENTS.trained!, 0, this.table.length('trained'));
   }
 
   release(): void {
