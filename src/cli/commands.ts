@@ -129,10 +129,14 @@ export const commands: readonly Command[] = [
   }),
   command('convert', {
     positional: ['IN OUT', 2],
-    summary: 'convert weights between PyTorch (.pth) and safetensors files',
+    summary: 'convert weights among PyTorch (.pth), safetensors and ONNX files',
     examples: [
       ['convert output/my_run/model_best.safetensors model_best.pth', "the reference's {state_dict, epoch}"],
       ['convert resnet34-b627a593.pth resnet34.safetensors', 'for tools that read no pickles'],
+      [
+        'convert output/my_run/model_best.safetensors detector.onnx --fold',
+        'the whole detector for ONNX tools',
+      ],
     ],
     load: () => import('./convert.js'),
   }),

@@ -228,6 +228,7 @@ export const groups = {
     memory: flag(positive, '8', 'GiB of device memory that a step may take'),
   },
   Output: {
+    fold: option('convert to .onnx: batch norms become part of the layers before them'),
     o: optional(file, 'file or folder to write'),
     json: option('print one JSON object instead of text'),
   },
@@ -303,7 +304,7 @@ export const flagsOf = {
   wgsl: ['shape', 'variant', 'kernels', 'fast_math', 'precision', 'adapter'],
   prepare: [...keys(groups.Preparation), 'o', 'seed', 'num_workers', 'adapter', 'json'],
   data: ['dataset', 'datasets', 'data_root', 'map_prefix', 'n', 'o', 'size', 'seed', 'num_workers', 'json'],
-  convert: ['overwrite'],
+  convert: ['fold', 'size', 'overwrite'],
   augment: [...keys(groups.Pictures), 'o', 'augment', 'size', 'channel_order', 'seed'],
   demo: ['name', 'save_path', 'seed', 'adapter'],
 } as const satisfies Record<string, readonly FlagName[]>;

@@ -16,6 +16,7 @@ import { writePth } from '../../src/io/pth-writer.js';
 import type { TensorSource } from '../../src/io/tensors.js';
 import { openWeights } from '../../src/io/weights-file.js';
 import { initialise } from '../../src/model/state-dict.js';
+import { decodeOnnx } from '../../src/onnx/format.js';
 import { packagePath } from '../../src/platform/node/package-path.js';
 import { Checkpoint } from '../../src/train/checkpoint.js';
 import { EpochLog } from '../../src/train/epoch-log.js';
@@ -157,4 +158,38 @@ test('nothing is overwritten or half written; mistakes are named', () => {
   expect(clew('convert', 'ours.safetensors', 'keep.pth', '--overwrite').status).toBe(0);
   expect(readdirSync(folder).filter((name) => name.includes('tmp'))).toEqual([]);
   expect(existsSync(at('new.zip'))).toBe(false);
+});
+
+interface Named {
+  readonly name: string;
+}
+interface OnnxFile {
+  readonly graph: { readonly output: readonly Named[]; readonly initializer: readonly Named[] };
+}
+const readOnnx = (name: string): OnnxFile => decodeOnnx(readFileSync(at(name))) as unknown as OnnxFile;
+
+test('a checkpoint of ours becomes an ONNX model of the whole detector', () => {
+  const { status, stdout, stderr } = clew('convert', 'ours.safetensors', 'ours.onnx', '--size', '32');
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toContain('wrote ours.onnx (ONNX, opset 17): tiny with 2 LIBs, images of 32 x 32');
+  const { graph } = readOnnx('ours.onnx');
+  expect(graph.output.map(({ name }) => name)).toEqual(['z', 'f', 'l_1', 'l_2', 'score']);
+  const names = new Set(graph.initializer.map(({ name }) => name));
+  expect([...names].filter((name) => /^region_model2\.bn1\./.test(name))).toHaveLength(4);
+  const folded = clew('convert', 'ours.safetensors', 'folded.onnx', '--size', '32', '--fold');
+  expect(folded.stdout).toContain('batch norms folded');
+  const { initializer } = readOnnx('folded.onnx').graph;
+  expect(initializer.some(({ name }) => /\.bn1\./.test(name))).toBe(false);
+});
+
+test('--fold without an ONNX file to write, and a file that is no detector', () => {
+  const wrong = clew('convert', 'ours.safetensors', 'x.pth', '--fold');
+  expect({ status: wrong.status, stderr: wrong.stderr }).toEqual({
+    status: 2,
+    stderr: 'clew: --fold: goes with an OUT that ends in .onnx\n',
+  });
+  const plain = clew('convert', packagePath('test/io/fixtures/zip.pth'), 'x.onnx');
+  expect(plain.status).toBe(1);
+  expect(plain.stderr).toMatch(/^clew: not the state dict of a detector: /);
+  expect(existsSync(at('x.onnx'))).toBe(false);
 });
