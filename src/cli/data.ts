@@ -12,9 +12,10 @@ const subcommands: Readonly<Record<string, () => Promise<{ run: Subcommand }>>> 
 };
 
 export async function run(config: ConfigOf<'data'>, call: Call): Promise<number> {
-  const [word = ''] = call.words;
-  const load = subcommands[word];
+  const load = subcommands[call.words[0] ?? ''];
   if (!load)
-    throw new UsageError(`data ${word}: wants \`clew data\` with ${either(Object.keys(subcommands))}`);
+    throw new UsageError(
+      `${['data', ...call.words].join(' ')}: wants \`clew data\` with ${either(Object.keys(subcommands))}`,
+    );
   return (await load()).run(config);
 }

@@ -85,7 +85,7 @@ test('clew data show draws reals and fakes of each split', async () => {
   expect(sheet.height).toBe(6 + 6 * (9 + 6 + 32 + 6 + 2 * 9 + 6));
   const frame = await sharp(join(folder, 'frames/train/real/0.mp4/2.png')).raw().toBuffer();
   expect(sheet.at(6, 6 + 15)).toEqual([...frame.subarray(0, 3)]);
-  expect((await clew('data')).said).toBe('clew: data : wants `clew data` with show');
+  expect((await clew('data')).said).toBe('clew: data: wants `clew data` with check, demo-real or show');
 });
 
 test('a canvas writes letters, and cuts off what is outside', async () => {

@@ -54,7 +54,9 @@ test('every shader file is used by some pass, include or probe', () => {
       const outputs = spec.shape(inputs, sample.attrs);
       for (const software of [true, false])
         for (const variant of Object.values(spec.variants)) {
-          const capabilities = { software, subgroupSize: 8, features: new Set(['subgroups']), limits: {} };
+          const features = new Set(['subgroups', 'shader-f16']);
+          const allowed = { fastMath: true, halves: true };
+          const capabilities = { software, subgroupSize: 8, features, limits: {}, ...allowed };
           const call = {
             inputs,
             outputs,
