@@ -76,7 +76,7 @@ async function replay(
         row(file, golden.name, `step ${i} ${what}, of their norm`, error, tolerance);
       rows.push(
         compared('gradients', distance(after.gradients, wanted), 5e-2),
-        compared('updates', updateError(before, after, i), 1e-4),
+        compared('updates', updateError(before, after, i), 2e-5),
       );
     }
   }
