@@ -247,7 +247,7 @@ test.each([
   ['trian --lr 1', 'trian: not a command of clew; did you mean train?'],
   [
     'frobnicate',
-    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, demo',
+    'frobnicate: not a command of clew; the commands are train, test, verify, doctor, plan, bench, wgsl, augment, data, demo',
   ],
 ])('%s', (line, message) => {
   let thrown: unknown;

@@ -46,7 +46,7 @@ test("every command's help names its flags, has examples, and says nothing of ot
   for (const { name, flags: own, examples } of commands) {
     const { status, stdout } = clew(name, '--help');
     expect(status).toBe(0);
-    const named = [...stdout.matchAll(/^ {2}--?(\w+)/gm)].map((match) => match[1]);
+    const named = [...stdout.matchAll(/^ {2,6}--?(\w+)/gm)].map((match) => match[1]);
     expect(named.toSorted(), name).toEqual([...own].toSorted());
     for (const [line] of examples) expect(stdout).toContain(`  clew ${line}\n`);
   }
