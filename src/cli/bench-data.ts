@@ -11,7 +11,7 @@ import { table } from './table.js';
 
 type BenchConfig = ConfigOf<'bench'>;
 
-const SECONDS = 2;
+const SECONDS = 3;
 /** Interleaved, so that a busy moment hits both sides; the fastest counts. */
 const ROUNDS = 3;
 

@@ -1,5 +1,5 @@
 /** Image files to pictures, as OpenCV's `imread` sees them. */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { type ChannelOrder, type Image, swapRedAndBlue } from './image.js';
 import { decodePlainPng } from './png.js';
@@ -58,8 +58,11 @@ export interface LoadOptions {
   readonly channelOrder: ChannelOrder;
 }
 
-/** Reads, decodes and resizes: [size, size, 3] in the channel order asked for. */
+/**
+ * Reads, decodes and resizes: [size, size, 3] in the channel order asked for. It waits for the file: a decoding thread has nothing else
+ * to do, and the way through the I/O threads takes longer than the read.
+ */
 export async function loadImage(file: string, { size, channelOrder }: LoadOptions): Promise<Image> {
-  const image = resize(await decode(await readFile(file)), size, size);
+  const image = resize(await decode(readFileSync(file)), size, size);
   return channelOrder === 'bgr' ? swapRedAndBlue(image) : image;
 }

@@ -41,7 +41,8 @@ export function decodePlainPng(file: Uint8Array, maxPixels: number): Image | und
   if (size > LARGEST_RATIO * body.length) return undefined;
   try {
     const lines = inflateSync(body, { chunkSize: Math.max(size, 64), maxOutputLength: size });
-    return lines.length === size ? unfilter(lines, width, height) : undefined;
+    if (lines.length !== size) return undefined;
+    return unfilter(new Uint8Array(lines.buffer, lines.byteOffset, size), width, height);
   } catch {
     return undefined;
   }
@@ -68,45 +69,40 @@ function readChunks(file: Uint8Array): { header: Buffer; body: Uint8Array } | un
   return undefined;
 }
 
-/** Undoes the prediction of each line from its left and upper neighbours (PNG specification, section 9). */
-function unfilter(lines: Uint8Array, width: number, height: number): Image | undefined {
+/**
+ * Undoes the prediction of each line from its left and upper neighbours (PNG specification, section 9), in place: the pixels of a line
+ * end before its filtered bytes, by as many bytes as there were filter types.
+ */
+function unfilter(data: Uint8Array, width: number, height: number): Image | undefined {
   const stride = 3 * width;
-  const data = new Uint8Array(height * stride);
   for (let y = 0; y < height; y++) {
     const from = y * (stride + 1) + 1;
     const to = y * stride;
     // The line above the first is black, which makes of Paeth's prediction the left neighbour, and of Up nothing.
-    const filter = lines[from - 1]!;
+    const filter = data[from - 1]!;
     if (filter > 4) return undefined;
-    if (filter === 0 || (filter === 2 && y === 0)) data.set(lines.subarray(from, from + stride), to);
-    else if (filter === 1 || (filter === 4 && y === 0)) left(lines, data, from, to, stride);
-    else if (filter === 2) up(lines, data, from, to, stride);
-    else if (filter === 3) average(lines, data, from, to, stride, y > 0);
-    else paeth(lines, data, from, to, stride);
+    if (filter === 0 || (filter === 2 && y === 0)) data.copyWithin(to, from, from + stride);
+    else if (filter === 1 || (filter === 4 && y === 0)) left(data, from, to, stride);
+    else if (filter === 2) up(data, from, to, stride);
+    else if (filter === 3) average(data, from, to, stride, y > 0);
+    else paeth(data, from, to, stride);
   }
-  return { width, height, data };
+  return { width, height, data: data.subarray(0, height * stride) };
 }
 
-function left(lines: Uint8Array, data: Uint8Array, from: number, to: number, stride: number): void {
-  for (let x = 0; x < stride; x++) data[to + x] = lines[from + x]! + (x < 3 ? 0 : data[to + x - 3]!);
+function left(data: Uint8Array, from: number, to: number, stride: number): void {
+  for (let x = 0; x < stride; x++) data[to + x] = data[from + x]! + (x < 3 ? 0 : data[to + x - 3]!);
 }
 
-function up(lines: Uint8Array, data: Uint8Array, from: number, to: number, stride: number): void {
-  for (let x = 0; x < stride; x++) data[to + x] = lines[from + x]! + data[to + x - stride]!;
+function up(data: Uint8Array, from: number, to: number, stride: number): void {
+  for (let x = 0; x < stride; x++) data[to + x] = data[from + x]! + data[to + x - stride]!;
 }
 
-function average(
-  lines: Uint8Array,
-  data: Uint8Array,
-  from: number,
-  to: number,
-  stride: number,
-  hasUpper: boolean,
-): void {
+function average(data: Uint8Array, from: number, to: number, stride: number, hasUpper: boolean): void {
   for (let x = 0; x < stride; x++) {
     const a = x < 3 ? 0 : data[to + x - 3]!;
     const b = hasUpper ? data[to + x - stride]! : 0;
-    data[to + x] = lines[from + x]! + ((a + b) >> 1);
+    data[to + x] = data[from + x]! + ((a + b) >> 1);
   }
 }
 
@@ -126,7 +122,7 @@ function predicted(a: number, b: number, c: number): number {
   return (lowOrC & isAboveLow) | (high & ~isAboveLow);
 }
 
-function paeth(lines: Uint8Array, data: Uint8Array, from: number, to: number, stride: number): void {
+function paeth(data: Uint8Array, from: number, to: number, stride: number): void {
   // Three channels side by side: each waits for its own left neighbour only.
   let [a0, a1, a2, c0, c1, c2] = [0, 0, 0, 0, 0, 0];
   for (let x = 0; x < stride; x += 3) {
@@ -134,9 +130,9 @@ function paeth(lines: Uint8Array, data: Uint8Array, from: number, to: number, st
     const b0 = data[above]!;
     const b1 = data[above + 1]!;
     const b2 = data[above + 2]!;
-    a0 = (lines[from + x]! + predicted(a0, b0, c0)) & 255;
-    a1 = (lines[from + x + 1]! + predicted(a1, b1, c1)) & 255;
-    a2 = (lines[from + x + 2]! + predicted(a2, b2, c2)) & 255;
+    a0 = (data[from + x]! + predicted(a0, b0, c0)) & 255;
+    a1 = (data[from + x + 1]! + predicted(a1, b1, c1)) & 255;
+    a2 = (data[from + x + 2]! + predicted(a2, b2, c2)) & 255;
     data[to + x] = a0;
     data[to + x + 1] = a1;
     data[to + x + 2] = a2;

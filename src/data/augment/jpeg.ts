@@ -45,8 +45,7 @@ interface Plane {
  */
 export function compress(image: Image, quality: number, order: ChannelOrder): Image {
   const red = order === 'bgr' ? 2 : 0;
-  const luma = plane(image.width, image.height);
-  const full = [plane(image.width, image.height), plane(image.width, image.height)] as const;
+  const [luma, ...full] = planes(image);
   toYcc(image, red, luma, full);
   const [blueness, redness] = full.map((component) => halved(component, image.height)) as [Plane, Plane];
   quantise(luma, quantisers(LUMA, quality));
@@ -54,14 +53,16 @@ export function compress(image: Image, quality: number, order: ChannelOrder): Im
   return fromYcc(image, red, luma, blueness, redness);
 }
 
-/** Room for at least that size, in whole blocks of 16x16. */
-function plane(width: number, height: number): Plane {
+/** Scratch of the last call: pictures of a batch have one size, and clearing the planes anew would cost as much as a pass over them. */
+let scratch: [Plane, Plane, Plane] | undefined;
+
+/** Three of at least the picture's size, in whole blocks of 16x16. */
+function planes(image: Image): [Plane, Plane, Plane] {
   const whole = (side: number): number => (side + 15) & ~15;
-  return {
-    width: whole(width),
-    height: whole(height),
-    data: new Uint8ClampedArray(whole(width) * whole(height)),
-  };
+  const [width, height] = [whole(image.width), whole(image.height)];
+  const plane = (): Plane => ({ width, height, data: new Uint8ClampedArray(width * height) });
+  if (scratch?.[0].width !== width || scratch[0].height !== height) scratch = [plane(), plane(), plane()];
+  return scratch;
 }
 
 /** Rec. 601 in 16-bit fixed point, as JFIF has it. */
