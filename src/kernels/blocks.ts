@@ -1,4 +1,5 @@
-import { type Call, linearGrid, prefersTextures } from '../engine/op.js';
+import { type Call, linearGrid } from '../engine/op.js';
+import { prefersTextures } from './adapter-traits.js';
 
 /** A matrix whose columns are reduced or scaled: NHWC tensors with all but the channels as rows. */
 export interface Matrix {

@@ -1,5 +1,6 @@
-import { avoidsBarriers, f32, need, op } from '../engine/op.js';
+import { f32, need, op } from '../engine/op.js';
 import { ShapeError, type Tensor } from '../engine/tensor.js';
+import { avoidsBarriers } from './adapter-traits.js';
 import { cost, imageOf, owner, SHAPES, scalePass, sumPass } from './pixels.js';
 
 export const channelScaleOp = op({

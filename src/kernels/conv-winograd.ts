@@ -5,9 +5,9 @@ import {
   linearGrid,
   type Metas,
   type Pass,
-  prefersTextures,
   type Variant,
 } from '../engine/op.js';
+import { prefersTextures } from './adapter-traits.js';
 import type { Geometry } from './conv-geometry.js';
 import { isLaidOutFor, softwarePasses, softwareScratch } from './conv-software.js';
 import { defaultTile, TILES, tilePasses, tileScratch } from './conv-tile.js';

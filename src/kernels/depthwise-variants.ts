@@ -1,13 +1,6 @@
-import {
-  type Attributes,
-  type Call,
-  linearGrid,
-  type Metas,
-  type Pass,
-  prefersTextures,
-  type Variant,
-} from '../engine/op.js';
+import { type Attributes, type Call, linearGrid, type Metas, type Pass, type Variant } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
+import { prefersTextures } from './adapter-traits.js';
 import type { Geometry } from './conv-geometry.js';
 import {
   type Direction,
