@@ -20,8 +20,6 @@ export interface Loading {
 
 const CROP = 300;
 const CLIPS = 8;
-/** Until the threads have started, and run the code that the optimising compiler made. */
-const WARM_SECONDS = 2;
 
 /** Built-in faces as 300x300 PNGs in a temporary folder; every other one with predicted lines, as libpng and most programs write them. */
 export async function withCrops<T>(use: (files: string[], folder: string) => Promise<T>): Promise<T> {
@@ -42,39 +40,43 @@ export async function withCrops<T>(use: (files: string[], folder: string) => Pro
   }
 }
 
-export interface LoadingOptions {
+export interface LoaderOptions {
   readonly size: number;
   readonly workers: number;
   readonly augmentation: readonly Step[];
-  readonly seconds: number;
 }
 
-/** Loads the files over and over, each time with another draw, as many at once as a training batch asks for. */
-export async function timeLoading(
-  files: readonly string[],
-  { size, workers, augmentation, seconds }: LoadingOptions,
-): Promise<Loading> {
-  const decoder = new Decoder({ size, channelOrder: 'bgr', workers, augmentation });
-  try {
-    const pass = async (epoch: number) => {
-      const results = await Promise.all(files.map((file, i) => decoder.decode(file, 0, 'bench', epoch, i)));
-      for (const [i, result] of results.entries())
-        if (!result.ok) throw new UserError(`${files[i]}: ${result.cause}`);
-    };
-    let passes = 0;
-    const passesFor = async (limit: number): Promise<number> => {
-      const [start, first] = [performance.now(), passes];
-      while (performance.now() - start < 1e3 * limit) await pass(passes++);
-      return passes - first;
-    };
-    await passesFor(WARM_SECONDS);
-    const [start, cpu] = [performance.now(), process.cpuUsage()];
-    const timed = await passesFor(seconds);
+/** Loads files over and over, each time with another draw. Its threads live on between timings, with what they have compiled. */
+export class Loader {
+  private readonly decoder: Decoder;
+  private passes = 0;
+
+  constructor(
+    private readonly files: readonly string[],
+    options: LoaderOptions,
+  ) {
+    this.decoder = new Decoder({ ...options, channelOrder: 'bgr' });
+  }
+
+  async time(seconds: number): Promise<Loading> {
+    const [start, cpu, first] = [performance.now(), process.cpuUsage(), this.passes];
+    while (performance.now() - start < 1e3 * seconds) await this.pass();
     const { user, system } = process.cpuUsage(cpu);
-    const elapsed = (performance.now() - start) / 1e3;
-    return { images: timed * files.length, seconds: elapsed, cpuSeconds: (user + system) / 1e6 };
-  } finally {
-    await decoder.close();
+    const images = (this.passes - first) * this.files.length;
+    return { images, seconds: (performance.now() - start) / 1e3, cpuSeconds: (user + system) / 1e6 };
+  }
+
+  close(): Promise<void> {
+    return this.decoder.close();
+  }
+
+  /** All files at once, as a training batch asks for them. */
+  private async pass(): Promise<void> {
+    const { files, decoder } = this;
+    const pass = this.passes++;
+    const results = await Promise.all(files.map((file, i) => decoder.decode(file, 0, 'bench', pass, i)));
+    for (const [i, result] of results.entries())
+      if (!result.ok) throw new UserError(`${files[i]}: ${result.cause}`);
   }
 }
 
@@ -83,7 +85,7 @@ export async function timeOpenCv(
   python: string,
   script: string,
   folder: string,
-  { size, seconds }: Pick<LoadingOptions, 'size' | 'seconds'>,
+  { size, seconds }: { readonly size: number; readonly seconds: number },
 ): Promise<Loading & { readonly version: string }> {
   try {
     const words = [script, folder, '--size', `${size}`, '--seconds', `${seconds}`];

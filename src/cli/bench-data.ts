@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Loading, timeLoading, timeOpenCv, withCrops } from '../../bench/data.js';
+import { Loader, type Loading, timeOpenCv, withCrops } from '../../bench/data.js';
 import { stepsOf } from '../data/augment.js';
 import { imagesIn } from '../data/folders.js';
 import { UsageError } from '../errors.js';
@@ -48,19 +48,26 @@ async function time(config: BenchConfig, files: string[], folder: string): Promi
     const before = best.get(row.name);
     if (!before || rate(row) > rate(before)) best.set(row.name, row);
   };
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const workers of new Set([1, threads]))
-      keep({
-        name: workers === 1 ? '1 worker' : `${workers} workers`,
-        workers,
-        ...(await timeLoading(files, { size, workers, augmentation, seconds: SECONDS })),
-      });
-    if (opencv === undefined) continue;
-    const { version, ...loading } = await timeOpenCv(opencv, packagePath('bench/data-opencv.py'), folder, {
-      size,
-      seconds: SECONDS,
-    });
-    keep({ name: `OpenCV ${version}`, workers: 1, ...loading });
+  const loaders = [...new Set([1, threads])].map((workers) => ({
+    workers,
+    loader: new Loader(files, { size, workers, augmentation }),
+  }));
+  try {
+    for (const { loader } of loaders) await loader.time(SECONDS); // warm
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { workers, loader } of loaders)
+        keep({
+          name: `${workers} worker${workers > 1 ? 's' : ''}`,
+          workers,
+          ...(await loader.time(SECONDS)),
+        });
+      if (opencv === undefined) continue;
+      const script = packagePath('bench/data-opencv.py');
+      const { version, ...loading } = await timeOpenCv(opencv, script, folder, { size, seconds: SECONDS });
+      keep({ name: `OpenCV ${version}`, workers: 1, ...loading });
+    }
+  } finally {
+    await Promise.all(loaders.map(({ loader }) => loader.close()));
   }
   return [...best.values()];
 }

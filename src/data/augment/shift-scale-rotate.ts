@@ -12,6 +12,8 @@ export type Placement = {
   readonly dy: number;
 };
 
+const { imul } = Math;
+
 /** Rotates and scales about the middle of the picture, then shifts. */
 export function shiftScaleRotate(image: Image, placement: Placement): Image {
   const { width, height, data: source } = image;
@@ -55,14 +57,11 @@ export function shiftScaleRotate(image: Image, placement: Placement): Image {
           below = 0;
         }
       }
-      for (let k = 0; k < 3; k++, at++)
-        data[to + k] =
-          (source[at]! * w00 +
-            source[at + right]! * w01 +
-            source[at + below]! * w10 +
-            source[at + below + right]! * w11 +
-            512) >>
-          10;
+      for (let k = 0; k < 3; k++) {
+        const upper = imul(source[at + k]!, w00) + imul(source[at + k + right]!, w01);
+        const lower = imul(source[at + k + below]!, w10) + imul(source[at + k + below + right]!, w11);
+        data[to + k] = (upper + lower + 512) >> 10;
+      }
     }
   }
   return { ...image, data };
