@@ -7,6 +7,8 @@ import type { ChannelOrder, Image } from '../image.js';
 import { forwardDct, inverseDct } from './dct.js';
 import { operation } from './operation.js';
 
+const { imul } = Math;
+
 /** Annex K.1 and K.2, rows from the top. */
 const LUMA = [
   [16, 11, 10, 16, 24, 40, 51, 61],
@@ -76,9 +78,9 @@ function toYcc(image: Image, red: number, luma: Plane, [blueness, redness]: read
       const r = data[from + red]!;
       const g = data[from + 1]!;
       const b = data[from + 2 - red]!;
-      y[to] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
-      cb[to] = (32768 * b - 11059 * r - 21709 * g + centre) >> 16;
-      cr[to] = (32768 * r - 27439 * g - 5329 * b + centre) >> 16;
+      y[to] = (imul(19595, r) + imul(38470, g) + imul(7471, b) + 32768) >> 16;
+      cb[to] = (imul(32768, b) - imul(11059, r) - imul(21709, g) + centre) >> 16;
+      cr[to] = (imul(32768, r) - imul(27439, g) - imul(5329, b) + centre) >> 16;
     }
     for (const component of [y, cb, cr])
       component.fill(component[start + width - 1]!, start + width, start + luma.width);
@@ -114,8 +116,9 @@ const block = new Int32Array(64);
 
 /** What is left of each block's frequencies in steps of its quantisers. */
 function quantise({ width, height, data }: Plane, steps: Int32Array): void {
-  // The transform is 8 times too large. Whole numbers plus 1/2 never come near a whole quotient, so a factor may stand for the division.
-  const factors = Float64Array.from(steps, (step) => 1 / (8 * step));
+  // The transform is 8 times too large. Sizes are below 2^11 after the division by 8, steps below 2^8: so floor(x / step) is exactly
+  // x * ceil(2^19 / step) >> 19.
+  const reciprocals = Int32Array.from(steps, (step) => Math.ceil(2 ** 19 / step));
   for (let top = 0; top < height; top += 8)
     for (let left = 0; left < width; left += 8) {
       const start = top * width + left;
@@ -126,9 +129,10 @@ function quantise({ width, height, data }: Plane, steps: Int32Array): void {
       for (let i = 0; i < 64; i++) {
         const value = block[i]!;
         const step = steps[i]!;
-        const size = (((value < 0 ? -value : value) + 4 * step + 0.5) * factors[i]!) | 0;
-        const kept = Math.imul(value < 0 ? -size : size, step);
-        block[i] = kept;
+        const sign = value >> 31; // 0 or -1: (x ^ sign) - sign is x with that sign
+        const size = (value ^ sign) - sign;
+        const kept = imul(imul((size + 4 * step) >> 3, reciprocals[i]!) >> 19, step);
+        block[i] = (kept ^ sign) - sign;
         if (i > 0) frequencies |= kept;
       }
       if (frequencies === 0) {
@@ -155,9 +159,9 @@ function fromYcc(image: Image, red: number, luma: Plane, blueness: Plane, rednes
       const bright = luma.data[from]!;
       const b = cb[x]! - 128;
       const r = cr[x]! - 128;
-      data[to + red] = bright + ((91881 * r + 32768) >> 16);
-      data[to + 1] = bright + ((-22554 * b - 46802 * r + 32768) >> 16);
-      data[to + 2 - red] = bright + ((116130 * b + 32768) >> 16);
+      data[to + red] = bright + ((imul(91881, r) + 32768) >> 16);
+      data[to + 1] = bright + ((32768 - imul(22554, b) - imul(46802, r)) >> 16);
+      data[to + 2 - red] = bright + ((imul(116130, b) + 32768) >> 16);
     }
   }
   return { width, height, data: new Uint8Array(data.buffer) };
