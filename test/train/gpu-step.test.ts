@@ -75,12 +75,12 @@ function distance(a: NumberArray, b: NumberArray): number {
 }
 
 /**
- * METHOD 8 grants 1e-4 for the gradients of w, whose iterations are unrolled. Adam's first step follows signs, also those of gradients
- * that are rounding errors.
+ * METHOD 8 grants 1e-4 for the terms and gradients of w, whose potentials are divided by 0.01 in an exponent (PyTorch's float32: 2e-5,
+ * 3e-5) and whose iterations are unrolled. Adam's first step follows signs, also those of gradients that are rounding errors.
  */
-function tolerances({ loss }: Change): { losses: number; gradients: number; weights: number } {
-  if (loss?.calculator) return { losses: 1e-5, gradients: 1e-4, weights: 2e-4 };
-  return { losses: 1e-5, gradients: 1e-5, weights: 2e-5 };
+function tolerances({ loss }: Change): { terms: number; gradients: number; weights: number } {
+  if (loss?.calculator) return { terms: 1e-4, gradients: 1e-4, weights: 2e-4 };
+  return { terms: 1e-5, gradients: 1e-5, weights: 2e-5 };
 }
 
 test.each<[string, Change]>([
@@ -97,9 +97,10 @@ test.each<[string, Change]>([
   async (_, change) => {
     const got = await oneStep(opened.runtime.sibling(), change);
     const want = await oneStep(new ReferenceRuntime(), change);
-    const { losses, gradients, weights } = tolerances(change);
+    const { terms, gradients, weights } = tolerances(change);
+    const losses = { total: 1e-5, ce: 1e-5, gil: terms, lil: terms };
     for (const key of ['total', 'ce', 'gil', 'lil'] as const)
-      expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(losses);
+      expect(Math.abs(got.losses[key] / want.losses[key] - 1), key).toBeLessThan(losses[key]);
     expect(distance(got.gradients, want.gradients)).toBeLessThan(gradients);
     expect(distance(got.weights, want.weights)).toBeLessThan(weights);
   },
