@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,18 +10,14 @@ import { temporaryFolder } from '../data/files.js';
 import { provideFfmpeg } from '../videos/index.js';
 import { film } from './footage.js';
 
-/** Runs prepare, killed by SIGKILL after so many milliseconds. @returns how long it took */
-function run(videos: string, out: string, killAfter?: number): Promise<number> {
-  const start = performance.now();
-  const child = spawn(process.execPath, [packagePath('test/prepare/stub-run.mjs'), videos, out], {
-    stdio: 'inherit',
-  });
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+/** Runs prepare, killed at so many writes and renames. @returns how many a whole run makes */
+function run(videos: string, out: string, ...killAt: string[]): Promise<number> {
+  const words = [packagePath('test/prepare/stub-run.mjs'), videos, out, ...killAt];
   return new Promise((resolve, reject) => {
-    child.on('exit', (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0 || signal === 'SIGKILL') resolve(performance.now() - start);
-      else reject(new Error(`prepare ended with ${code}`));
+    const child = execFile(process.execPath, words, (_, stdout, stderr) => {
+      const killed = child.signalCode === 'SIGKILL';
+      if (killed === killAt.length > 0) resolve(Number(stdout));
+      else reject(new Error(`prepare ended with ${child.exitCode}: ${stderr}`));
     });
   });
 }
@@ -51,7 +47,7 @@ test('killed at ten seeded moments and run again, prepare writes the files of on
   film(join(videos, 'real', 'a.mp4'), 0);
   film(join(videos, 'real', 'b.mp4'), 1);
   film(join(videos, 'fake', 'a.mp4'), 0, true);
-  const duration = await run(videos, out);
+  const calls = await run(videos, out);
   // Lists hold absolute paths, so every run writes to the same place.
   cpSync(out, whole, { recursive: true });
   const expected = contents(whole);
@@ -61,7 +57,7 @@ test('killed at ten seeded moments and run again, prepare writes the files of on
   const left: number[] = [];
   for (let k = 0; k < 10; k++) {
     rmSync(out, { recursive: true, force: true });
-    await run(videos, out, duration * rng.range(0.25, 0.95));
+    await run(videos, out, `${2 + rng.below(calls - 2)}`);
     const images = filesInIfAny(out).filter((file) => file.endsWith('.png') && !file.includes('.tmp-'));
     for (const image of images) await decode(readFileSync(join(out, image)));
     left.push(images.length);

@@ -1,7 +1,20 @@
-// The whole of `clew prepare` but for the network: one face in the middle of each frame. node stub-run.mjs VIDEO_DIR OUT
-import { prepare } from '../../dist/src/prepare/prepare.js';
+// The whole of `clew prepare` but for the network: one face in the middle of each frame. node stub-run.mjs VIDEO_DIR OUT [KILL_AT]
+// With KILL_AT, the process kills itself (SIGKILL) at that call of the functions that write and rename files.
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 
-const [videos, out] = process.argv.slice(2);
+const [videos, out, killAt] = process.argv.slice(2);
+let calls = 0;
+for (const name of ['writeFile', 'rename']) {
+  const real = fs[name];
+  fs[name] = (...given) => {
+    calls++;
+    if (calls === Number(killAt)) process.kill(process.pid, 'SIGKILL');
+    return real(...given);
+  };
+}
+syncBuiltinESMExports();
+const { prepare } = await import('../../dist/src/prepare/prepare.js');
 const detector = {
   name: 'a face in the middle',
   detect: async ({ width, height }) => [
@@ -22,3 +35,4 @@ await prepare(
   { ...options, detector: 'tiny', detectorModel: undefined, workers: 2 },
   { ffmpeg: 'ffmpeg', detector, signal: new AbortController().signal, progress: () => {} },
 );
+console.log(calls);
