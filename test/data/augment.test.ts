@@ -119,17 +119,21 @@ describe('transforms', () => {
   });
 
   it('shift colours along the principal components', () => {
-    // Only channel 1 varies, with variance 2 * 51^2 / (4 - 1) * 2 = 0.2^2 * 4 / 3 in units of 255: one eigenvalue, along channel 1.
-    const data = Uint8Array.of(9, 0, 5, 9, 102, 5, 9, 0, 5, 9, 102, 5);
-    const eigenvalue = (4 * 0.2 ** 2) / 3;
-    const shift = pcaShift({ width: 2, height: 2, data });
-    expect(Math.max(...shift)).toBeCloseTo(255 * eigenvalue, 10);
-    expect(
-      shift
-        .toSorted((a, b) => a - b)
-        .slice(0, 2)
-        .map(Math.abs),
-    ).toEqual([0, 0]);
+    // Pixels on both sides of a centre along three orthogonal directions; 2 k^2 9 / (6 - 1) is the variance along (2, 1, 2) / 3 for k = 30.
+    const directions = [
+      [60, 30, 60],
+      [-40, 40, 20],
+      [10, 20, -20],
+    ];
+    const data = Uint8Array.from(
+      directions.flatMap((d) => [1, -1].flatMap((sign) => d.map((x) => 128 + sign * x))),
+    );
+    const w = [30, 20, 10].map((k) => (2 * 9 * k ** 2) / 5 / 255 ** 2);
+    const projected = directions.map((d) => d.reduce((sum, x, k) => sum + (x / Math.hypot(...d)) * w[k]!, 0));
+    // Channel c takes the c-th eigenvector, whose sign is a convention.
+    const shift = pcaShift({ width: 6, height: 1, data });
+    for (const [c, by] of shift.entries())
+      expect(Math.abs(by)).toBeCloseTo(Math.abs(255 * projected[c]!), 10);
     const image = picture(13, 7);
     expect(fancyPca(image, 0.3).data).toEqual(
       addToChannels(image, pcaShift(image).map((by) => 0.3 * by) as [number, number, number]).data,
