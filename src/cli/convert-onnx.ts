@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.js';
-import { byteCount, readFloats, type StoredTensor, type WeightsFile } from '../io/tensors.js';
+import { megabytes, readFloats, type StoredTensor, type WeightsFile } from '../io/tensors.js';
 import type { NetConfig } from '../model/lib-net.js';
 import { recogniseNet } from '../model/recognise.js';
 import { onnxOf, writeOnnx } from '../onnx/detector.js';
@@ -37,6 +37,3 @@ function metadataOf({ side }: WeightsFile): Record<string, string> {
 }
 
 const describe = ({ model, libs }: NetConfig): string => `${model} with ${libs} LIBs`;
-
-const megabytes = (tensors: ReadonlyMap<string, StoredTensor>): string =>
-  ([...tensors.values()].reduce((sum, tensor) => sum + byteCount(tensor), 0) / 1e6).toFixed(1);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { UsageError } from '../errors.js';
-import { byteCount, type SideData, type StoredTensor, type WeightsFile } from '../io/tensors.js';
+import { megabytes, type SideData, type StoredTensor, type WeightsFile } from '../io/tensors.js';
 import { formatToWrite, openWeights, type WeightsContents, type WeightsFormat } from '../io/weights-file.js';
 import { stateDictNames } from '../train/checkpoint.js';
 import { isRunState } from '../train/snapshot.js';
@@ -109,6 +109,3 @@ function sources(tensors: ReadonlyMap<string, StoredTensor>): WeightsContents['t
     data: read,
   }));
 }
-
-const megabytes = (tensors: ReadonlyMap<string, StoredTensor>): string =>
-  ([...tensors.values()].reduce((sum, tensor) => sum + byteCount(tensor), 0) / 1e6).toFixed(1);

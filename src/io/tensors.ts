@@ -52,6 +52,10 @@ export class BrokenFile extends UserError {
 export const elementCount = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 export const byteCount = ({ dtype, shape }: TensorInfo): number => elementCount(shape) * elementBytes[dtype];
 
+/** Size of all tensors, for messages. */
+export const megabytes = (tensors: ReadonlyMap<string, StoredTensor>): string =>
+  ([...tensors.values()].reduce((sum, tensor) => sum + byteCount(tensor), 0) / 1e6).toFixed(1);
+
 /** The tensor of this name. @throws UserError when there is none */
 export function tensorOf({ path, tensors }: WeightsFile, name: string): StoredTensor {
   const tensor = tensors.get(name);
