@@ -1,8 +1,8 @@
-import { fillInput } from '../src/engine/check.js';
 import type { Case, Op } from '../src/engine/op.js';
 import { isValid } from '../src/engine/plan.js';
 import type { Runtime } from '../src/engine/runtime.js';
 import { Graph, type Tensor } from '../src/engine/tensor.js';
+import { fillInput } from '../src/verify/fill.js';
 
 export interface KernelTiming {
   readonly op: string;

@@ -26,7 +26,7 @@ test('the example of the README trains its net, in 25 lines', async () => {
 test('engine, kernels, model and training programs bundle for a browser without a trace of Node', async () => {
   const entry = [
     'src/engine/index.ts',
-    'src/engine/check.ts',
+    'src/verify/check.ts',
     'src/model/lib-net.ts',
     'src/train/programs.ts',
     'src/train/session.ts',

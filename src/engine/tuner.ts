@@ -1,7 +1,7 @@
 import { fnv1a, Rng } from '../rng.js';
-import { relativeError } from './check.js';
 import { type Call, type Capabilities, type Op, toleranceOf } from './op.js';
 import { type Chooser, callKey, isValid, plan } from './plan.js';
+import { relativeError } from './relative-error.js';
 import type { Program, ProgramSource, Runtime } from './runtime.js';
 import { shaderText } from './shader.js';
 import { Graph, type NumberArray, sizeOf, type Tensor } from './tensor.js';

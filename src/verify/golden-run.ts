@@ -1,5 +1,4 @@
 import { backward } from '../engine/autograd.js';
-import { hashUniform } from '../engine/check.js';
 import type { Program, Runtime } from '../engine/runtime.js';
 import { Graph, type NumberArray, sizeOf, type Tensor } from '../engine/tensor.js';
 import { type Heads, heads, libBank, type NetConfig } from '../model/lib-net.js';
@@ -9,6 +8,7 @@ import { readEntries, type StateEntry, writeEntries } from '../model/state-dict.
 import { balance, type LossConfig, lossTerms } from '../train/losses.js';
 import { applyOptimizer, HYPER, momentBuffers, taskWeights } from '../train/programs.js';
 import { cosineLr } from '../train/schedule.js';
+import { hashUniform } from './fill.js';
 import type { FirstStep, GoldenNet, HeadValues, StepLosses, Summary } from './golden-file.js';
 import { largest, largestDifference, norm, relative, row, type VerifyRow } from './rows.js';
 

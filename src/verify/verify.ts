@@ -1,8 +1,8 @@
-import { checkCase } from '../engine/check.js';
 import type { Op } from '../engine/op.js';
 import type { Runtime } from '../engine/runtime.js';
 import { UserError } from '../errors.js';
 import { MODEL_NAMES, modelNamed } from '../model/names.js';
+import { checkCase } from './check.js';
 import { type GoldenAugment, verifyAugment } from './golden-augment.js';
 import type { GoldenNet } from './golden-file.js';
 import { type GoldenLoss, type GoldenSinkhorn, verifyLoss, verifySinkhorn } from './golden-losses.js';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkCase, checkForward, checkGradient } from '../../src/engine/check.js';
 import { op } from '../../src/engine/op.js';
 import { operations } from '../../src/kernels/index.js';
 import { shaders } from '../../src/kernels/shaders.generated.js';
 import { type OpenRuntime, openRuntime } from '../../src/platform/node/runtime.js';
+import { checkCase, checkForward, checkGradient } from '../../src/verify/check.js';
 
 let opened: OpenRuntime;
 

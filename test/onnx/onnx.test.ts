@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashUniform } from '../../src/engine/check.js';
 import { Graph, sizeOf } from '../../src/engine/tensor.js';
 import { libNet, type NetConfig } from '../../src/model/lib-net.js';
 import type { ModelName } from '../../src/model/names.js';
@@ -11,6 +10,7 @@ import { stateDict, writeEntries } from '../../src/model/state-dict.js';
 import { onnxOf, writeOnnx } from '../../src/onnx/detector.js';
 import { decodeOnnx } from '../../src/onnx/format.js';
 import { type OpenRuntime, openRuntime } from '../../src/platform/node/runtime.js';
+import { hashUniform } from '../../src/verify/fill.js';
 import { goldenWeights } from '../../src/verify/golden-run.js';
 import { onnxRuntime } from './onnxruntime.js';
 

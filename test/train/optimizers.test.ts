@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashUniform } from '../../src/engine/check.js';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import type { Runtime } from '../../src/engine/runtime.js';
 import { Graph } from '../../src/engine/tensor.js';
 import { adam, ranges, sgd } from '../../src/kernels/optimizers.js';
 import { openRuntime } from '../../src/platform/node/runtime.js';
+import { hashUniform } from '../../src/verify/fill.js';
 
 const N = 260;
 const STEPS = 400;
