@@ -12,6 +12,7 @@
 enable subgroups;
 const BLOCK_QUADS = 16u;
 #include "lib/conv"
+#include "lib/grid"
 #include "lib/quads"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 #if BIAS
@@ -61,19 +62,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #endif
   let rowCount = p.batch * extent.x * extent.y;
   let tiles = (columnQuads + LANES - 1u) / LANES;
-  let tile = workgroup.x % tiles;
-  let firstRow = (workgroup.x / tiles * grid.y + workgroup.y) * ROWS; // rows beyond the grid's limit go on along x
-  if (firstRow >= rowCount) { return; }
+  let rowTiles = (rowCount + ROWS - 1u) / ROWS;
+  let at = flat(workgroup, grid);
+  if (at >= tiles * rowTiles) { return; }
+  // Neighbours walk along the smaller operand, which stays in the cache, and share their part of the larger.
+  let alongRows = p.batch * size.x * size.y < p.kh * p.kw * columnQuads * 4u;
+  let tile = select(at % tiles, at / rowTiles, alongRows);
+  let firstRow = select(at / tiles, at % rowTiles, alongRows) * ROWS;
   let column = tile * LANES + lane;
   let columnRead = min(column, columnQuads - 1u);
-#if PACKED
-  let weights = (g * tiles + tile) * p.kh * p.kw * p.ci * LANES + lane;
-  let weightStride = LANES;
-#elif DATA_GRADIENT
+#if DATA_GRADIENT
   let weights = (g * p.kh * p.kw * p.ci + columnRead * 4u) * co4;
 #else
   let weights = g * p.kh * p.kw * p.ci * co4 + columnRead;
-  let weightStride = co4;
 #endif
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
@@ -120,8 +121,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #end
 #else
 #unroll k 4
-        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * weightStride);
-        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * weightStride);
+        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * co4);
+        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * co4);
 #end
 #endif
 #unroll h HALVES

@@ -2,7 +2,6 @@ import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.
 import type { Geometry } from './conv-geometry.js';
 import {
   type Direction,
-  foldRows,
   type Operands,
   type Split,
   splitDepth,
@@ -46,19 +45,12 @@ const lanesOf = (
   TEXTURE: subgroupSize === 8 && !buffers,
 });
 
-/**
- * Rows of a tile: the taller, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4. But where few pixels
- * meet many weights (a ResNet's last stage), reading the weights is all the time, and half as many rows of tiles read them half as often.
- */
+/** Rows of a tile: the taller, the fewer loads, until loop bodies outgrow the cache: of 8 lanes earlier than of 4. */
 export function rowsFor(direction: Direction, geo: Geometry, lanes: number): number {
   const rows = pixelRows(direction === 'data', geo);
   if (rows <= 16) return rows <= 8 ? 8 : 16;
-  return lanes < 8 || (rows <= FEW_PIXELS && weightsOf(geo) >= MANY_WEIGHTS) ? 32 : 16;
+  return lanes < 8 ? 32 : 16;
 }
-
-const FEW_PIXELS = 128;
-const MANY_WEIGHTS = 2 ** 19;
-const weightsOf = ({ kh, kw, ci, co }: Geometry): number => kh * kw * ci * co;
 
 const pixelRows = (data: boolean, { batch, height, width, outHeight, outWidth, stride }: Geometry): number =>
   batch * (data ? Math.ceil(height / stride) * Math.ceil(width / stride) : outHeight * outWidth);
@@ -102,35 +94,6 @@ export function softwarePasses(
   return splitPasses(split, call, softwareProduct(direction, geo, call, split, layout), operands);
 }
 
-/**
- * Whether the forward pass should put each tile's weights side by side first: where they would come from too many pages for the caches
- * (2 MiB a group: it halves the time of a 7x7x512 layer) and enough pixels share the cost.
- */
-export const paysToPack = (geo: Geometry): boolean =>
-  weightsOf(geo) >= MANY_WEIGHTS && geo.batch * geo.outHeight * geo.outWidth > FEW_PIXELS;
-
-/** Quads of the packed weights: whole tiles of columns. */
-export const packedQuads = ({ groups, kh, kw, ci, co }: Geometry, lanes: number): number =>
-  groups * kh * kw * ci * Math.ceil(co / (4 * lanes)) * lanes;
-
-const packingThreads = ({ groups, kh, kw, ci, co }: Geometry, lanes: number): number =>
-  groups * Math.ceil((kh * kw * ci) / 8) * Math.ceil(co / (4 * lanes)) * lanes;
-
-/** softwarePasses() forward, with the weights packed into the temporary tensor `packed` first. */
-export function packedPasses(geo: Geometry, call: Call<Attributes>, operands: Operands): Pass[] {
-  const { subgroupSize: LANES } = call.capabilities;
-  const pack: Pass = {
-    shader: 'pack-columns',
-    constants: { LANES },
-    params: { groups: geo.groups, depth: geo.kh * geo.kw * geo.ci, quads: geo.co / 4 },
-    grid: linearGrid(packingThreads(geo, LANES), 64),
-    bind: { x: operands.columns, y: 'packed' },
-  };
-  const product = softwareProduct('forward', geo, call, WHOLE);
-  const packed = { ...product, constants: { ...product.constants, PACKED: true } };
-  return [pack, ...splitPasses(WHOLE, call, packed, { ...operands, columns: 'packed' })];
-}
-
 /** The dispatch itself, whose operands are yet to be bound. */
 export function softwareProduct(
   direction: Direction,
@@ -148,16 +111,14 @@ type Lanes = ReturnType<typeof lanesOf>;
 
 function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number): Pass {
   const { groups, ci, co, stride } = geo;
-  const { count, folds } = foldRows(Math.ceil(pixelRows(data, geo) / ROWS));
+  const rows = Math.ceil(pixelRows(data, geo) / ROWS);
+  const columns = Math.ceil((data ? ci : co) / (4 * lanes.LANES));
+  const [x, y] = linearGrid(rows * columns, 1);
   return {
     shader: 'conv2d-software',
     constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data },
     params: { ...geo },
-    grid: [
-      Math.ceil((data ? ci : co) / (4 * lanes.LANES)) * folds,
-      count,
-      groups * (data ? stride * stride : 1),
-    ],
+    grid: [x, y, groups * (data ? stride * stride : 1)],
   };
 }
 

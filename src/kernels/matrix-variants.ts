@@ -1,9 +1,6 @@
 import type { Attributes, Call, Metas, Variant } from '../engine/op.js';
 import type { Geometry } from './conv-geometry.js';
 import {
-  packedPasses,
-  packedQuads,
-  paysToPack,
   rowsFor,
   runsSoftware,
   type SoftwareLayout,
@@ -15,8 +12,7 @@ import type { Direction, Operands } from './matrix-product.js';
 
 /**
  * The fast variants of an operation that is a convolution or one of its gradients, the default of an adapter before its alternatives:
- * for CPU adapters `software`, `packed` (with its weights rearranged, forward only), taller or lower tiles, and operands straight from
- * buffers; for GPUs tiles of several sizes.
+ * for CPU adapters `software`, taller or lower tiles, and operands straight from buffers; for GPUs tiles of several sizes.
  * @param geometryOf the convolution that a call is, or undefined where it is none
  */
 export function matrixVariants<A extends Attributes>(
@@ -43,7 +39,6 @@ function softwareVariants<A extends Attributes>({
   operands,
 }: Matrix<A>): Record<string, Variant<A>> {
   const geo = (call: Call<A>): Geometry => geometryOf(call)!;
-  const forward = direction === 'forward';
   const variant = (layout: SoftwareLayout, fits: (geo: Geometry, call: Call<A>) => boolean): Variant<A> => ({
     valid: (call) => {
       const found = geometryOf(call);
@@ -52,19 +47,13 @@ function softwareVariants<A extends Attributes>({
     scratch: (call) => softwareScratch(direction, geo(call), call),
     passes: (call) => softwarePasses(direction, geo(call), call, named(operands, call), layout),
   });
-  const packed: Variant<A> = {
-    ...variant({}, () => true),
-    scratch: (call) => ({ packed: 4 * packedQuads(geo(call), call.capabilities.subgroupSize) }),
-    passes: (call) => packedPasses(geo(call), call, named(operands, call)),
-  };
   const rows = (count: number) =>
     variant(
       { rows: count },
       (found, { capabilities }) => rowsFor(direction, found, capabilities.subgroupSize) !== count,
     );
   return {
-    software: variant({}, (found) => !(forward && paysToPack(found))),
-    ...(forward ? { packed } : {}),
+    software: variant({}, () => true),
     ...(direction === 'weights' ? {} : { rows8: rows(8), rows16: rows(16), rows32: rows(32) }),
     buffers: variant({ buffers: true }, (_, { capabilities }) => capabilities.subgroupSize === 8),
   };
