@@ -1,8 +1,8 @@
-// Winograd's transform of the input: tiles[tile, group, 36, ci] = B^T d B of the 6x6 pixels around each 4x4 tile of the result. One
-// thread a tile and four channels.
+// Winograd's transform of the input: tiles[tile, group, 36, ci] = B^T d B of the 6x6 pixels around each 4x4 tile of the result.
 #include "lib/grid"
 #include "lib/texel"
 #include "lib/winograd"
+#include "lib/winograd-tile"
 #if TEXTURE
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 fn xAt(i: u32) -> vec4f { return textureLoad(x, texel(i)); }
@@ -16,16 +16,10 @@ fn xAt(i: u32) -> vec4f { return x[i]; }
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
   let quads = p.ci / 4u;
-  let channels = p.groups * quads;
-  let across = (p.outWidth + 3u) / 4u;
-  let down = (p.outHeight + 3u) / 4u;
-  let item = flat(workgroup, grid) * 64u + lane;
-  let c = item % channels;
-  let tile = item / channels;
-  let b = tile / (across * down);
-  if (b >= p.batch) { return; }
-  let row = i32(tile / across % down * 4u) - p.top;
-  let column = i32(tile % across * 4u) - p.left;
+  let tile = tileOf(flat(workgroup, grid) * 64u + lane, quads);
+  if (!tile.live) { return; }
+  let row = i32(tile.row) - p.top;
+  let column = i32(tile.column) - p.left;
 #unroll j 6
   let x$j = column + $j;
   let inside$j = x$j >= 0 && x$j < i32(p.width);
@@ -33,19 +27,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll i 6
   let y$i = row + $i;
   let live$i = y$i >= 0 && y$i < i32(p.height);
-  let line$i = (b * p.height + u32(select(0, y$i, live$i))) * p.width;
+  let line$i = (tile.b * p.height + u32(select(0, y$i, live$i))) * p.width;
 #unroll j 6
-  let d$i_$j = xAt((line$i + u32(select(0, x$j, inside$j))) * channels + c) * select(0.0, 1.0, live$i && inside$j);
+  let d$i_$j = xAt((line$i + u32(select(0, x$j, inside$j))) * tile.channels + tile.c) * select(0.0, 1.0, live$i && inside$j);
 #end
 #end
 #unroll j 6
   let v$j = inputValues(Six(d0_$j, d1_$j, d2_$j, d3_$j, d4_$j, d5_$j));
 #end
-  let place = (tile * p.groups + c / quads) * 36u * quads + c % quads;
 #unroll i 6
   let w$i = inputValues(Six(v0[$i], v1[$i], v2[$i], v3[$i], v4[$i], v5[$i]));
 #unroll j 6
-  tiles[place + ($iu * 6u + $ju) * quads] = w$i[$j];
+  tiles[tile.place + ($iu * 6u + $ju) * quads] = w$i[$j];
 #end
 #end
 }

@@ -28,14 +28,16 @@ fn inputValues(d: Six) -> Six {
   );
 }
 
+// What the interpolation divides the values at A and B by.
+const SCALE_A = 1.0 / (2.0 * A2 * (A2 - B2));
+const SCALE_B = 1.0 / (2.0 * B2 * (B2 - A2));
+
 // Values of a kernel's polynomial: G g, scaled as the interpolation wants.
 fn kernelValues(g: array<vec4f, 3>) -> Six {
-  const a = 1.0 / (2.0 * A2 * (A2 - B2));
-  const b = 1.0 / (2.0 * B2 * (B2 - A2));
-  let evenA = a * g[0] + (a * A2) * g[2];
-  let oddA = (a * A) * g[1];
-  let evenB = b * g[0] + (b * B2) * g[2];
-  let oddB = (b * B) * g[1];
+  let evenA = SCALE_A * g[0] + (SCALE_A * A2) * g[2];
+  let oddA = (SCALE_A * A) * g[1];
+  let evenB = SCALE_B * g[0] + (SCALE_B * B2) * g[2];
+  let oddB = (SCALE_B * B) * g[1];
   return Six(g[0], evenA + oddA, evenA - oddA, evenB + oddB, evenB - oddB, g[2]);
 }
 
@@ -50,5 +52,27 @@ fn results(m: Six) -> array<vec4f, 4> {
     A * differenceA + B * differenceB,
     A2 * sumA + B2 * sumB,
     (A2 * A) * differenceA + (B2 * B) * differenceB + m[5],
+  );
+}
+
+// Its gradient: A dy.
+fn resultsGradient(dy: array<vec4f, 4>) -> Six {
+  let evenA = dy[0] + A2 * dy[2];
+  let oddA = A * dy[1] + (A2 * A) * dy[3];
+  let evenB = dy[0] + B2 * dy[2];
+  let oddB = B * dy[1] + (B2 * B) * dy[3];
+  return Six(dy[0], evenA + oddA, evenA - oddA, evenB + oddB, evenB - oddB, dy[3]);
+}
+
+// The gradient of kernelValues(): G^T u.
+fn kernelValuesGradient(u: Six) -> array<vec4f, 3> {
+  let sumA = SCALE_A * (u[1] + u[2]);
+  let differenceA = SCALE_A * (u[1] - u[2]);
+  let sumB = SCALE_B * (u[3] + u[4]);
+  let differenceB = SCALE_B * (u[3] - u[4]);
+  return array<vec4f, 3>(
+    u[0] + sumA + sumB,
+    A * differenceA + B * differenceB,
+    A2 * sumA + B2 * sumB + u[5],
   );
 }

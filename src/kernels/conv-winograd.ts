@@ -19,8 +19,6 @@ const SIDE = 4;
 /** With fewer tiles than this the transformed weights, four times as many as the weights, are most of the work. */
 const LEAST_TILES = 32;
 
-type Whither = Exclude<Direction, 'weights'>;
-
 /** How one family of adapters computes the products. */
 interface Family {
   runs(call: Call<Attributes>): boolean;
@@ -30,76 +28,89 @@ interface Family {
 
 /** The 36 products of each group as a convolution of 1x1 with 36 times the groups. */
 interface Inner {
-  readonly direction: Whither;
+  readonly direction: Direction;
   readonly geo: Geometry;
   readonly call: Call<Attributes>;
 }
 
-const OPERANDS: Operands = { rows: 'tiles', columns: 'kernels', result: 'products' };
+/** Temporary tensors: values of the inputs' tiles (or of dy's, for a gradient), of the kernels, and of the results' tiles. */
+const operandsOf = (direction: Direction): Operands =>
+  direction === 'weights'
+    ? { rows: 'tiles', columns: 'products', result: 'kernels' }
+    : { rows: 'tiles', columns: 'kernels', result: 'products' };
 
-const SOFTWARE: Family = {
-  runs: ({ capabilities }) => isLaidOutFor(capabilities),
-  scratch: ({ direction, geo, call }) => softwareScratch(direction, geo, call),
-  passes: ({ direction, geo, call }) => softwarePasses(direction, geo, call, OPERANDS),
-};
-
-const TILED: Family = {
-  runs: ({ capabilities }) => !capabilities.software,
-  scratch: ({ direction, geo, call }) =>
-    tileScratch(direction, geo, call, TILES[defaultTile(direction, geo)]),
-  passes: ({ direction, geo, call }) =>
-    tilePasses(direction, geo, call, OPERANDS, TILES[defaultTile(direction, geo)]),
+export const WINOGRAD: Record<'software' | 'tile', Family> = {
+  software: {
+    runs: ({ capabilities }) => isLaidOutFor(capabilities),
+    scratch: ({ direction, geo, call }) => softwareScratch(direction, geo, call),
+    passes: ({ direction, geo, call }) => softwarePasses(direction, geo, call, operandsOf(direction)),
+  },
+  tile: {
+    runs: ({ capabilities }) => !capabilities.software,
+    scratch: ({ direction, geo, call }) =>
+      tileScratch(direction, geo, call, TILES[defaultTile(direction, geo)]),
+    passes: ({ direction, geo, call }) =>
+      tilePasses(direction, geo, call, operandsOf(direction), TILES[defaultTile(direction, geo)]),
+  },
 };
 
 /**
- * A 3x3 convolution of stride 1, or its data gradient, as 36 products of a quarter of its work in all (shaders/lib/winograd.wgsl). Its
- * rounding errors are two to three times those of the direct sum, so it runs under --fast_math only.
+ * A 3x3 convolution of stride 1, or one of its gradients, as 36 products of a quarter of its work in all (shaders/lib/winograd.wgsl). Its
+ * rounding errors are four times those of the direct sum in blocks (those of a sum in one go). A gradient bears that: what follows is
+ * linear. Forward, more ReLUs lose their sign to it, and golden runs the median of their gradient norms, so there it takes --fast_math.
  */
-export function winogradVariants<A extends Attributes>(
-  direction: Whither,
+export function winogradVariant<A extends Attributes>(
+  { runs, scratch, passes }: Family,
+  direction: Direction,
   geometryOf: (call: Metas<A>) => Geometry,
   operands: Operands,
-): Record<string, Variant<A>> {
-  const variant = (family: Family): Variant<A> => ({
+): Variant<A> {
+  const transforms = direction === 'weights' ? gradientTransforms : pixelTransforms;
+  return {
     valid: (call) =>
-      call.capabilities.fastMath === true && fits(direction, geometryOf(call)) && family.runs(call),
+      (direction !== 'forward' || call.capabilities.fastMath === true) &&
+      fits(direction, geometryOf(call)) &&
+      runs(call),
     scratch: (call) => {
       const inner = innerOf(direction, geometryOf(call), call);
-      return { ...temporaries(inner), ...family.scratch(inner) };
+      return { ...temporaries(inner), ...scratch(inner) };
     },
     passes: (call) => {
       const geo = geometryOf(call);
-      const { input, kernel, output } = transforms(direction, geo, call, operands);
-      return [kernel, input, ...family.passes(innerOf(direction, geo, call)), output];
+      const { before, after } = transforms(direction, geo, call, operands);
+      return [...before, ...passes(innerOf(direction, geo, call)), after];
     },
-  });
-  return { winograd: variant(SOFTWARE), winograd_tile: variant(TILED) };
+  };
 }
 
-const fits = (direction: Whither, geo: Geometry): boolean => {
+const fits = (direction: Direction, geo: Geometry): boolean => {
   const { kh, kw, stride, ci, co, xGroup } = geo;
   const square = kh === 3 && kw === 3 && stride === 1;
   return square && ci % 4 === 0 && co % 4 === 0 && xGroup !== 0 && tilesOf(direction, geo) >= LEAST_TILES;
 };
 
-/** Tiles of the result: of y, or of dx. */
-function tilesOf(direction: Whither, { batch, height, width, outHeight, outWidth }: Geometry): number {
-  const [tall, wide] = direction === 'forward' ? [outHeight, outWidth] : [height, width];
+/** Tiles of the result: of dx, or of y, whose tiles a weight gradient shares with the forward pass. */
+function tilesOf(direction: Direction, { batch, height, width, outHeight, outWidth }: Geometry): number {
+  const [tall, wide] = direction === 'data' ? [height, width] : [outHeight, outWidth];
   return batch * Math.ceil(tall / SIDE) * Math.ceil(wide / SIDE);
 }
 
-function innerOf(direction: Whither, given: Geometry, call: Call<Attributes>): Inner {
+function innerOf(direction: Direction, given: Geometry, call: Call<Attributes>): Inner {
   const { ci, co } = given;
   const tiles = tilesOf(direction, given);
   const groups = VALUES * given.groups;
   const pixel = { height: 1, width: 1, outHeight: 1, outWidth: 1, kh: 1, kw: 1, stride: 1, top: 0, left: 0 };
   const geo = { ...pixel, batch: tiles, groups, ci, co, xChannels: groups * ci, xGroup: ci };
-  const products = f32(tiles, groups * (direction === 'forward' ? co : ci));
-  return { direction, geo, call: { ...call, outputs: [products], accumulate: [false] } };
+  const result = {
+    forward: f32(tiles, groups * co),
+    data: f32(tiles, groups * ci),
+    weights: f32(groups, ci, co),
+  };
+  return { direction, geo, call: { ...call, outputs: [result[direction]], accumulate: [false] } };
 }
 
 function temporaries({ direction, geo: { batch, groups, ci, co } }: Inner): Record<string, number> {
-  const [source, result] = direction === 'forward' ? [ci, co] : [co, ci];
+  const [source, result] = direction === 'data' ? [co, ci] : [ci, co];
   return {
     tiles: batch * groups * source,
     kernels: groups * ci * co,
@@ -107,45 +118,86 @@ function temporaries({ direction, geo: { batch, groups, ci, co } }: Inner): Reco
   };
 }
 
-/** The passes around the products. A data gradient is the convolution of dy with the kernel turned round. */
-function transforms(
-  direction: Whither,
+/** The passes around the products. */
+interface Transforms {
+  readonly before: readonly Pass[];
+  readonly after: Pass;
+}
+
+const threadsFor = (tiles: number, channels: number) => linearGrid((tiles * channels) / 4, 64);
+
+/** Of the convolution, or of its data gradient: the convolution of dy with the kernel turned round. */
+function pixelTransforms(
+  direction: Direction,
   geo: Geometry,
   { capabilities, accumulate }: Call<Attributes>,
   { rows, columns, result }: Operands,
-): Record<'input' | 'kernel' | 'output', Pass> {
+): Transforms {
   const { batch, height, width, outHeight, outWidth, groups, ci, co, top, left } = geo;
-  const forward = direction === 'forward';
-  const sizes = forward
-    ? { batch, height, width, outHeight, outWidth, groups, ci, co, top, left }
-    : {
+  const turned = direction === 'data';
+  const params = turned
+    ? {
         ...{ batch, height: outHeight, width: outWidth, outHeight: height, outWidth: width, groups },
         ...{ ci: co, co: ci, top: 2 - top, left: 2 - left },
-      };
+      }
+    : { batch, height, width, outHeight, outWidth, groups, ci, co, top, left };
   const tiles = tilesOf(direction, geo);
   const TEXTURE = prefersTextures(capabilities);
-  const threads = (channels: number) => linearGrid((tiles * groups * channels) / 4, 64);
-  return {
-    input: {
-      shader: 'winograd-input',
-      constants: { TEXTURE },
-      params: sizes,
-      grid: threads(sizes.ci),
-      bind: { x: rows },
-    },
-    kernel: {
-      shader: 'winograd-kernel',
-      constants: { FLIP: !forward },
-      params: { ...sizes, ci, co },
-      grid: linearGrid((groups * ci * co) / 4, 64),
-      bind: { w: columns },
-    },
-    output: {
-      shader: 'winograd-output',
-      constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
-      params: sizes,
-      grid: threads(sizes.co),
-      bind: { y: result },
-    },
+  const kernel: Pass = {
+    shader: 'winograd-kernel',
+    constants: { FLIP: turned },
+    params: { ...params, ci, co },
+    grid: threadsFor(groups * ci, co),
+    bind: { w: columns },
   };
+  const input: Pass = {
+    shader: 'winograd-input',
+    constants: { TEXTURE },
+    params,
+    grid: threadsFor(tiles, groups * params.ci),
+    bind: { x: rows },
+  };
+  const output: Pass = {
+    shader: 'winograd-output',
+    constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
+    params,
+    grid: threadsFor(tiles, groups * params.co),
+    bind: { y: result },
+  };
+  return { before: [kernel, input], after: output };
+}
+
+/** Of the weight gradient: those of the convolution, the two around the weights and the results transposed. */
+function gradientTransforms(
+  direction: Direction,
+  geo: Geometry,
+  { capabilities, accumulate }: Call<Attributes>,
+  { rows, columns, result }: Operands,
+): Transforms {
+  const { batch, height, width, outHeight, outWidth, groups, ci, co, top, left } = geo;
+  const params = { batch, height, width, outHeight, outWidth, groups, ci, co, top, left };
+  const tiles = tilesOf(direction, geo);
+  const TEXTURE = prefersTextures(capabilities);
+  const input: Pass = {
+    shader: 'winograd-input',
+    constants: { TEXTURE },
+    params,
+    grid: threadsFor(tiles, groups * ci),
+    bind: { x: rows },
+  };
+  const output: Pass = {
+    shader: 'winograd-output-gradient',
+    constants: { TEXTURE },
+    params,
+    grid: threadsFor(tiles, groups * co),
+    bind: { dy: columns, spread: 'products' },
+  };
+  const kernel: Pass = {
+    shader: 'winograd-kernel-gradient',
+    constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
+    params,
+    grid: threadsFor(groups * ci, co),
+    bind: { dw: result },
+  };
+  return { before: [input, output], after: kernel };
 }

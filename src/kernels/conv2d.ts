@@ -13,8 +13,8 @@ import {
   outputShape,
 } from './conv-geometry.js';
 import { stemForward, stemWeightGradient } from './conv-stem.js';
-import { winogradVariants } from './conv-winograd.js';
-import type { Operands } from './matrix-product.js';
+import { WINOGRAD, winogradVariant } from './conv-winograd.js';
+import type { Direction, Operands } from './matrix-product.js';
 import { matrixVariants } from './matrix-variants.js';
 import type { ShaderName } from './shaders.generated.js';
 
@@ -48,6 +48,7 @@ const weightSizes = ({ inputs, attrs }: Pick<Metas<WeightAttributes>, 'inputs' |
 
 const FORWARD: Operands = { rows: 'x', columns: 'w', result: 'y' };
 const DATA: Operands = { rows: 'dy', columns: 'w', result: 'dx' };
+const WEIGHTS: Operands = { rows: 'x', columns: 'dy', result: 'dw' };
 
 type Sizes = readonly [string, Shape, Shape, ConvAttributes][];
 
@@ -89,6 +90,20 @@ const BENCHMARKS: Sizes = [
   ['1x1 14x14 512 to 512', [4, 14, 14, 512], [1, 1, 1, 512, 512], { stride: 1, pad: [0, 0, 0, 0] }],
 ];
 
+/**
+ * Winograd comes first where a CPU adapter computes: it saves arithmetic and costs traffic. GPUs have arithmetic to spare, so there it
+ * comes last and a tuner's measurement decides.
+ */
+const convVariants = <A extends ConvAttributes>(
+  direction: Direction,
+  sizes: (call: Metas<A>) => Geometry,
+  operands: Operands,
+): Record<string, Variant<A>> => ({
+  winograd: winogradVariant(WINOGRAD.software, direction, sizes, operands),
+  ...matrixVariants(direction, sizes, operands),
+  winograd_tile: winogradVariant(WINOGRAD.tile, direction, sizes, operands),
+});
+
 /** The obviously right kernel: one thread an element of the result. */
 const naive = <A extends ConvAttributes>(
   shader: ShaderName,
@@ -108,8 +123,7 @@ export const conv2dOp = op<ConvAttributes>({
   outputs: ['y'],
   shape: (inputs, attrs) => [f32(...outputShape(forwardSizes({ inputs, attrs })))],
   variants: {
-    ...winogradVariants('forward', forwardSizes, FORWARD),
-    ...matrixVariants('forward', forwardSizes, FORWARD),
+    ...convVariants('forward', forwardSizes, FORWARD),
     stem: stemForward(forwardSizes),
     naive: naive('conv2d-naive', forwardSizes),
   },
@@ -145,8 +159,7 @@ export const conv2dDataGradientOp = op<DataAttributes>({
     return [f32(batch, height, width, xChannels)];
   },
   variants: {
-    ...winogradVariants('data', dataSizes, DATA),
-    ...matrixVariants('data', dataSizes, DATA),
+    ...convVariants('data', dataSizes, DATA),
     naive: naive('conv2d-data-gradient-naive', dataSizes),
   },
   reference: ([dy, w], call) => {
@@ -177,7 +190,7 @@ export const conv2dWeightGradientOp = op<WeightAttributes>({
     return [f32(groups, kh, kw, ci, co)];
   },
   variants: {
-    ...matrixVariants('weights', weightSizes, { rows: 'x', columns: 'dy', result: 'dw' }),
+    ...convVariants('weights', weightSizes, WEIGHTS),
     stem: stemWeightGradient(weightSizes),
     naive: naive('conv2d-weight-gradient-naive', weightSizes),
   },
