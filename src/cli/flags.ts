@@ -91,6 +91,9 @@ export const groups = {
       whole(1),
       'images that go through the backbone at once; --bs unless given. Bounds the memory',
     ),
+    recompute: option(
+      'compute batch norms once more in the backward pass instead of keeping them: less memory, more time, same bits',
+    ),
     lr: flag(positive, '1e-3', 'learning rate'),
     weight_decay: flag(nonNegative, '1e-6', 'L2 weight decay, added to the gradient'),
     optimizer: flag(oneOf('adam', 'sgd'), 'adam', 'adam or sgd'),
@@ -210,7 +213,9 @@ export const groups = {
       'f32',
       'f16: GPUs with shader-f16 round the operands of forward products to 16 bits; sums stay f32',
     ),
-    fast_math: option('faster kernels that round two to three times as much (Winograd)'),
+    fast_math: option(
+      'forward convolutions by Winograd, too, as their gradients are: faster, at four times the rounding',
+    ),
     tune: flag(
       oneOf('off', 'cached', 'full'),
       process.env.CLEW_TUNE ?? 'cached',

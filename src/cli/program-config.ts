@@ -14,7 +14,7 @@ type Needed = Pick<
   | 'balance_loss_method'
   | 'scales'
 > &
-  Partial<Pick<Config, 'optimizer' | 'weight_decay' | 'momentum' | 'nesterov'>>;
+  Partial<Pick<Config, 'optimizer' | 'weight_decay' | 'momentum' | 'nesterov' | 'recompute'>>;
 
 /** The flags that decide what is computed, as the training programs want them. */
 export function programConfig(config: Needed): ProgramConfig {
@@ -25,6 +25,7 @@ export function programConfig(config: Needed): ProgramConfig {
     weight_decay = 0,
     momentum = 0,
     nesterov = false,
+    recompute = false,
   } = config;
   return {
     net: { model: config.model, libs: config.num_LIBs, gil, lil },
@@ -39,6 +40,7 @@ export function programConfig(config: Needed): ProgramConfig {
     optimizer: { kind: optimizer, weightDecay: weight_decay, momentum, nesterov },
     size: config.size,
     dropout: 0.5,
+    recompute,
   };
 }
 

@@ -109,6 +109,8 @@ export interface OpSpec<A extends Attributes> {
   readonly variants: Readonly<Record<string, Variant<A>>>;
   /** Gradients of the inputs in terms of other operations. Absent: no gradient flows. */
   gradient?(call: GradientCall<A>): (Tensor | undefined)[];
+  /** The first output once more, from inputs and the other outputs, cheaply; undefined where that saves nothing (recompute.ts). */
+  again?(call: Pick<GradientCall<A>, 'inputs' | 'outputs' | 'attrs'>): Tensor | undefined;
   /** The same in plain float64: outputs, then the new values of the mutated inputs. */
   reference(inputs: readonly Float64Array[], call: Metas<A>): Float64Array[];
   /** Floating-point operations, and bytes moved to and from memory at best. */

@@ -6,13 +6,13 @@ import {
   linearGrid,
   need,
   op,
-  type Pass,
   trafficOf,
   type Variant,
 } from '../engine/op.js';
 import { type Meta, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
-import { type Activation, activate, batchNormGradient } from './batch-norm-gradient.js';
-import { type Blocks, blocksFor, elementwise, matrixOf, widthFor } from './blocks.js';
+import { applyPass, batchNormApplyOp, normalise } from './batch-norm-apply.js';
+import { type Activation, batchNormGradient } from './batch-norm-gradient.js';
+import { blocksFor, matrixOf, widthFor } from './blocks.js';
 import { type Layout, layouts } from './column-sums.js';
 
 type TrainAttributes = {
@@ -48,6 +48,8 @@ export const batchNormTrainOp = op<TrainAttributes>({
     const { dx, dweight, dbias, dresidual } = batchNormGradient(call, into);
     return [dx, dweight, dbias, undefined, undefined, dresidual];
   },
+  again: ({ inputs: [x, weight, bias, , , residual], outputs: [, mean, rstd], attrs: { activation } }) =>
+    residual ? undefined : batchNormApplyOp.call([x, weight, bias, mean, rstd], { activation })[0],
   reference: ([x, weight, bias, mean, variance, residual], { inputs, attrs }) => {
     const { rows, channels } = matrixOf(need(inputs, 0).shape);
     const of = (f: (c: number) => number): Float64Array =>
@@ -178,43 +180,6 @@ function train(layout: Layout): Variant<TrainAttributes> {
       ];
     },
   };
-}
-
-function applyPass(call: Call<EvalAttributes>, blocks: Blocks, bind: Record<string, string>): Pass {
-  const { activation } = call.attrs;
-  const { constants, ...shares } = elementwise(matrixOf(need(call.inputs, 0).shape), blocks);
-  return {
-    shader: 'batch-norm-apply',
-    constants: {
-      ...constants,
-      RELU: activation === 'relu',
-      SWISH: activation === 'swish',
-      RESIDUAL: call.inputs[5] !== undefined,
-    },
-    ...shares,
-    bind,
-  };
-}
-
-type Values = Float64Array | undefined;
-
-function normalise(
-  {
-    x,
-    weight,
-    bias,
-    mean,
-    rstd,
-    residual,
-  }: Record<'x' | 'weight' | 'bias' | 'mean' | 'rstd' | 'residual', Values>,
-  activation: Activation,
-): Float64Array {
-  const channels = weight!.length;
-  return x!.map((value, i) => {
-    const c = i % channels;
-    const normal = (value - mean![c]!) * rstd![c]! * weight![c]! + bias![c]!;
-    return activate(normal + (residual?.[i] ?? 0), activation);
-  });
 }
 
 function caseName(shape: readonly number[], activation: Activation, residual: boolean): string {

@@ -6,6 +6,7 @@ import {
   automaticWeightedLossOp,
 } from './automatic-weighted-loss.js';
 import { batchNormEvalOp, batchNormTrainOp } from './batch-norm.js';
+import { batchNormApplyOp } from './batch-norm-apply.js';
 import { batchNormGradientOp } from './batch-norm-gradient.js';
 import { channelScaleOp, pixelDotOp } from './channel-scale.js';
 import { columnSumOp } from './column-sum.js';
@@ -74,6 +75,7 @@ export const operations: readonly Op[] = [
   sgdOp,
   batchNormTrainOp,
   batchNormEvalOp,
+  batchNormApplyOp,
   batchNormGradientOp,
   maxPool2dOp,
   maxPool2dGradientOp,

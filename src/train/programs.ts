@@ -1,4 +1,5 @@
 import { backward } from '../engine/autograd.js';
+import { recompute } from '../engine/recompute.js';
 import type { ProgramSource } from '../engine/runtime.js';
 import { Graph, type Tensor } from '../engine/tensor.js';
 import { normaliseAndMix } from '../kernels/normalise-and-mix.js';
@@ -24,6 +25,8 @@ export interface ProgramConfig {
   /** Side of the images in pixels. */
   readonly size: number;
   readonly dropout: number;
+  /** Compute batch norm's results once more in the backward pass instead of keeping them. */
+  readonly recompute?: boolean;
 }
 
 /** ImageNet's statistics, applied to the channels in the order in which they are stored (METHOD 5: B,G,R). */
@@ -70,7 +73,7 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'batch', this.config.dropout);
     const Z = libBank(this.mixed(inputs, batch), this.config.net, build);
     const { total } = this.objective(Z, inputs, build);
-    backward(total);
+    this.backward(graph, () => backward(total));
     this.update(graph, inputs);
     return { name: `train ${batch}`, graph };
   }
@@ -98,7 +101,7 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'again', this.config.dropout);
     const Z = libBank(this.mixed(inputs, slice), this.config.net, build);
     const gradient = loadRows(this.featureBuffer(graph, 'feature_gradients', batch), inputs.rows, slice);
-    backward([{ tensor: Z, gradient }], true);
+    this.backward(graph, () => backward([{ tensor: Z, gradient }], true));
     return { name: `backward ${slice}/${batch}`, graph };
   }
 
@@ -140,6 +143,12 @@ export class ProgramBuilder {
     const inputs = stepInputs(graph, batch, this.config.size);
     const { clock, rows } = inputs;
     return { graph, inputs, build: { graph, table: this.table, norm, dropout, clock, rows } };
+  }
+
+  private backward(graph: Graph, append: () => void): void {
+    const forward = graph.nodes.length;
+    append();
+    if (this.config.recompute) recompute(graph, forward);
   }
 
   private mixed({ images, permutation, lambda, rows }: StepInputs, batch: number): Tensor {
