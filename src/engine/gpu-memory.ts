@@ -29,6 +29,9 @@ export class GpuMemory {
   /** Slots and textures that an earlier program still uses, replaced by larger ones. */
   private readonly retired: (GPUBuffer | GPUTexture)[] = [];
 
+  /** Storage that nobody has written yet. */
+  private readonly untouched = new Set<GPUBuffer>();
+
   constructor(private readonly device: GPUDevice) {}
 
   get bytes(): number {
@@ -42,6 +45,14 @@ export class GpuMemory {
     for (const resource of this.all()) resource.destroy();
     this.named.clear();
     for (const list of [this.slots, this.uniforms, this.retired, this.textures]) list.length = 0;
+  }
+
+  /** New buffers are zero, which a device may see to when it first uses them. Asked for, it does so now: the first step need not wait. */
+  clearNew(): void {
+    const encoder = this.device.createCommandEncoder();
+    for (const buffer of this.untouched) encoder.clearBuffer(buffer);
+    this.untouched.clear();
+    this.device.queue.submit([encoder.finish()]);
   }
 
   allocate(name: string, dtype: DType, elements: number): void {
@@ -66,6 +77,7 @@ export class GpuMemory {
     const typed = data instanceof Float64Array ? Float32Array.from(data) : data;
     const bytes = alignTo(typed.byteLength, 4);
     const whole = bytes === typed.byteLength ? typed : pad(typed, bytes);
+    this.untouched.delete(buffer);
     this.device.queue.writeBuffer(buffer, offset * BYTES[dtype], whole as Float32Array<ArrayBuffer>);
   }
 
@@ -131,6 +143,7 @@ export class GpuMemory {
     const buffer = this.device.createBuffer({ label, size: Math.max(total, stride), usage: UNIFORM });
     this.uniforms.push(buffer);
     return parameters.map((data, i) => {
+      this.untouched.delete(buffer);
       this.device.queue.writeBuffer(buffer, offsets[i]!, data as Uint32Array<ArrayBuffer>);
       return { buffer, offset: offsets[i]!, size: data.byteLength };
     });
@@ -169,7 +182,9 @@ export class GpuMemory {
       throw new Error(
         `buffer '${label}' wants ${size} bytes; this adapter has at most ${maxBufferSize} in one buffer`,
       );
-    return this.device.createBuffer({ label, size, usage: STORAGE });
+    const buffer = this.device.createBuffer({ label, size, usage: STORAGE });
+    this.untouched.add(buffer);
+    return buffer;
   }
 }
 

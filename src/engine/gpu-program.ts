@@ -1,13 +1,24 @@
 import { ShaderError } from '../errors.js';
-import type { Pass } from './op.js';
+import type { Capabilities, Pass } from './op.js';
 import { type Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
-import { type Constants, kernelKey, type Reflection, reflect, shaderText } from './shader.js';
+import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
 import { bytesOf, type NumberArray, type Tensor } from './tensor.js';
 
 /** Width of staging textures in texels of four f32: texel i of a tensor lies at (i % 1024, i / 1024). */
 export const TEXTURE_WIDTH = 1024;
 export const TEXTURE_ROW_BYTES = TEXTURE_WIDTH * 16;
+
+/** What the platform lends: a device, and a way to learn that it failed. */
+export interface Device {
+  readonly device: GPUDevice;
+  readonly capabilities: Capabilities;
+  /** Where the driver makes a kernel's machine code only when it first runs: has it made ahead, several at a time. */
+  readonly generate?: (label: string, code: string) => Promise<void>;
+  /** Throws the first error that the device reported outside any call. */
+  check(): void;
+  close(): Promise<void>;
+}
 
 export interface Kernel {
   readonly pipeline: GPUComputePipeline;
@@ -18,43 +29,53 @@ export interface Kernel {
 /** Compiles each (shader, constants) once. */
 export class KernelCache {
   private readonly kernels = new Map<string, Promise<Kernel>>();
+  private readonly generated = new Map<string, Promise<void>>();
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly platform: Pick<Device, 'device' | 'generate'>) {}
 
   static key(pass: Pass): string {
     return kernelKey(pass.shader, pass.constants);
   }
 
   get(pass: Pass): Promise<Kernel> {
-    const key = KernelCache.key(pass);
-    let kernel = this.kernels.get(key);
-    if (!kernel) {
-      kernel = this.create(key, pass.shader, pass.constants ?? {});
-      this.kernels.set(key, kernel);
-    }
-    return kernel;
+    return once(this.kernels, KernelCache.key(pass), (key) =>
+      compileKernel(this.platform.device, key, shaderText(pass.shader, pass.constants)),
+    );
   }
 
-  private async create(label: string, shader: string, constants: Constants): Promise<Kernel> {
-    const code = shaderText(shader, constants);
-    const reflection = reflect(code);
-    const module = this.device.createShaderModule({ code, label });
-    const layout = this.device.createBindGroupLayout({
+  /** Resolves when the driver has the machine code of this kernel. */
+  generate(pass: Pass): Promise<void> {
+    return once(this.generated, KernelCache.key(pass), async (key) =>
+      this.platform.generate?.(key, shaderText(pass.shader, pass.constants)),
+    );
+  }
+}
+
+function once<T>(made: Map<string, T>, key: string, make: (key: string) => T): T {
+  const found = made.get(key) ?? make(key);
+  made.set(key, found);
+  return found;
+}
+
+/** @throws ShaderError with the compiler's messages */
+export async function compileKernel(device: GPUDevice, label: string, code: string): Promise<Kernel> {
+  const reflection = reflect(code);
+  const module = device.createShaderModule({ code, label });
+  const layout = device.createBindGroupLayout({
+    label,
+    entries: reflection.bindings.map(({ binding, kind }) => ({ binding, visibility: 4, ...LAYOUT[kind] })),
+  });
+  try {
+    const pipeline = await device.createComputePipelineAsync({
       label,
-      entries: reflection.bindings.map(({ binding, kind }) => ({ binding, visibility: 4, ...LAYOUT[kind] })),
+      layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: 'main' },
     });
-    try {
-      const pipeline = await this.device.createComputePipelineAsync({
-        label,
-        layout: this.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'main' },
-      });
-      return { pipeline, layout, reflection };
-    } catch (cause) {
-      const info = await module.getCompilationInfo();
-      const where = info.messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
-      throw new ShaderError(`shader ${label}: ${where || String(cause)}`, { cause });
-    }
+    return { pipeline, layout, reflection };
+  } catch (cause) {
+    const info = await module.getCompilationInfo();
+    const where = info.messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
+    throw new ShaderError(`shader ${label}: ${where || String(cause)}`, { cause });
   }
 }
 

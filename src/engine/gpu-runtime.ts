@@ -2,6 +2,7 @@ import { ShaderError } from '../errors.js';
 import { GpuMemory } from './gpu-memory.js';
 import {
   type Command,
+  type Device,
   GpuProgram,
   type Kernel,
   KernelCache,
@@ -22,15 +23,6 @@ import {
 } from './runtime.js';
 import { BYTES, type DType, type NumberArray, type Tensor } from './tensor.js';
 
-/** What the platform lends: a device, and a way to learn that it failed. */
-export interface Device {
-  readonly device: GPUDevice;
-  readonly capabilities: Capabilities;
-  /** Throws the first error that the device reported outside any call. */
-  check(): void;
-  close(): Promise<void>;
-}
-
 /** Runs programs on a GPUDevice. Everything is created in compile(); submit() only encodes. */
 export class GpuRuntime implements Runtime {
   readonly capabilities: Capabilities;
@@ -39,7 +31,7 @@ export class GpuRuntime implements Runtime {
 
   constructor(
     private readonly platform: Device,
-    private readonly kernels = new KernelCache(platform.device),
+    private readonly kernels = new KernelCache(platform),
   ) {
     this.device = platform.device;
     this.capabilities = platform.capabilities;
@@ -61,8 +53,8 @@ export class GpuRuntime implements Runtime {
     const plans = sources.map(({ graph, retain = [] }) =>
       plan(graph, this.capabilities, { retain, ...(options.choose ? { choose: options.choose } : {}) }),
     );
-    const kernels = await this.compileKernels(plans, options.progress);
     const slots = this.memory.reserveSlots(plans);
+    const kernels = await this.compileKernels(plans, options.progress);
     const textures = this.memory.reserveTextures(plans, kernels);
     const programs = sources.map(({ name }, i) => this.build(name, plans[i]!, slots[i]!, kernels, textures));
     for (const _ of ['out-of-memory', 'validation']) {
@@ -129,12 +121,17 @@ export class GpuRuntime implements Runtime {
     for (const { calls } of plans)
       for (const { passes: list } of calls) for (const pass of list) passes.set(KernelCache.key(pass), pass);
     const kernels = new Map<string, Kernel>();
-    await Promise.all(
-      [...passes].map(async ([key, pass]) => {
-        kernels.set(key, await this.kernels.get(pass));
-        progress?.(kernels.size, passes.size);
-      }),
-    );
+    let done = 0;
+    const all = (job: (key: string, pass: Pass) => Promise<unknown>) =>
+      Promise.all(
+        [...passes].map(async ([key, pass]) => {
+          await job(key, pass);
+          progress?.(++done, 2 * passes.size);
+        }),
+      );
+    await all(async (key, pass) => kernels.set(key, await this.kernels.get(pass)));
+    this.memory.clearNew(); // not before: lavapipe makes no pipeline while its queue is at work
+    await all((_, pass) => this.kernels.generate(pass));
     return kernels;
   }
 

@@ -1,4 +1,5 @@
 import { messageOf, UserError } from '../../errors.js';
+import { CodeGenerator } from './code-generator.js';
 import {
   adapterNames,
   bundledSource,
@@ -30,6 +31,8 @@ export interface OpenDevice {
   adapter: AdapterFacts;
   /** Resolves with the reason when the device is lost, also by close(). */
   lost: Promise<string>;
+  /** Has the driver make a kernel's machine code ahead, where it would otherwise do so when the kernel first runs. */
+  generate?: (label: string, code: string) => Promise<void>;
   /** Throws the first error that the device reported outside any call; call it wherever the run waits for the GPU anyway. */
   check(): void;
   /** Waits for the queue, destroys the device with all its buffers and lets go of Dawn, so the process can end by itself. */
@@ -131,13 +134,21 @@ async function choose(choice: string): Promise<Candidate> {
 // Dawn's objects of all open devices: nothing else need hold them while promises are under way.
 const held = new Set<unknown>();
 
-async function deviceOf({ gpu, adapter, facts }: Candidate): Promise<OpenDevice> {
-  const device = await adapter.requestDevice({
+const request = (adapter: GPUAdapter, { limits }: AdapterFacts): Promise<GPUDevice> =>
+  adapter.requestDevice({
     label: 'clew',
     requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: facts.limits,
+    requiredLimits: limits,
   });
-  const references = { gpu, adapter, device };
+
+async function deviceOf({ gpu, adapter, facts }: Candidate): Promise<OpenDevice> {
+  const device = await request(adapter, facts);
+  const generator = new CodeGenerator(async () => {
+    const another = await gpu.requestAdapter();
+    if (!another) throw new Error('the adapter is gone');
+    return request(another, facts);
+  });
+  const references = { gpu, adapter, device, generator };
   held.add(references);
 
   let failure: Error | undefined;
@@ -155,6 +166,9 @@ async function deviceOf({ gpu, adapter, facts }: Candidate): Promise<OpenDevice>
     device,
     adapter: facts,
     lost,
+    ...(/llvmpipe/i.test(facts.description)
+      ? { generate: (label: string, code: string) => generator.generate(label, code) }
+      : {}),
     check() {
       if (failure) throw failure;
     },
@@ -162,6 +176,7 @@ async function deviceOf({ gpu, adapter, facts }: Candidate): Promise<OpenDevice>
       if (closing) return;
       closing = true;
       await device.queue.onSubmittedWorkDone().catch(() => {}); // a lost device has nothing left to wait for
+      await generator.close();
       device.destroy();
       await lost;
       held.delete(references);
