@@ -67,8 +67,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   if (at >= tiles * rowTiles) { return; }
   // Neighbours walk along the smaller operand, which stays in the cache, and share their part of the larger.
   let alongRows = p.batch * size.x * size.y < p.kh * p.kw * columnQuads * 4u;
-  let tile = select(at % tiles, at / rowTiles, alongRows);
-  let firstRow = select(at / tiles, at % rowTiles, alongRows) * ROWS;
+  let near = select(tiles, rowTiles, alongRows);
+  let far = at / near; // divisions are dear: no remainder is asked for where a product gives it
+  let tile = select(at - far * near, far, alongRows);
+  let firstRow = select(far, at - far * near, alongRows) * ROWS;
   let column = tile * LANES + lane;
   let columnRead = min(column, columnQuads - 1u);
 #if DATA_GRADIENT
@@ -78,8 +80,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #endif
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
-  let b$h = row$h / (extent.x * extent.y);
-  let at$h = vec2u(row$h / extent.y % extent.x, row$h % extent.y);
+  let line$h = row$h / extent.y;
+  let b$h = line$h / extent.x;
+  let at$h = vec2u(line$h - b$h * extent.x, row$h - line$h * extent.y);
 #unroll l LANES
   var s$h_$l = vec4f();
 #end
