@@ -279,4 +279,18 @@ export const mutants = [
     replace: 'const { size } = statSync(file); const mtimeMs = 0;',
     check: ['test/data/image-cache.test.ts', 'stale'],
   },
+  {
+    name: "Winograd's weight gradient forgets a power",
+    file: 'shaders/lib/winograd.wgsl',
+    find: 'let oddA = A * dy[1] + (A2 * A) * dy[3];',
+    replace: 'let oddA = A * dy[1] + A2 * dy[3];',
+    check: operations('conv2d_weight_gradient'),
+  },
+  {
+    name: 'what is computed again is computed otherwise',
+    file: 'src/kernels/batch-norm.ts',
+    find: 'batchNormApplyOp.call([x, weight, bias, mean, rstd], { activation })',
+    replace: "batchNormApplyOp.call([x, weight, bias, mean, rstd], { activation: 'none' })",
+    check: ['test/train/gpu-step.test.ts', 'tiny with --recompute'],
+  },
 ];

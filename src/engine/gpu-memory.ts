@@ -29,8 +29,8 @@ export class GpuMemory {
   /** Slots and textures that an earlier program still uses, replaced by larger ones. */
   private readonly retired: (GPUBuffer | GPUTexture)[] = [];
 
-  /** Storage that nobody has written yet. */
-  private readonly untouched = new Set<GPUBuffer>();
+  /** Storage made since keepNew(). */
+  private fresh: GPUBuffer[] = [];
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -47,12 +47,17 @@ export class GpuMemory {
     for (const list of [this.slots, this.uniforms, this.retired, this.textures]) list.length = 0;
   }
 
+  /** What has been made so far may hold values: clearNew() leaves it alone. */
+  keepNew(): void {
+    this.fresh = [];
+  }
+
   /** New buffers are zero, which a device may see to when it first uses them. Asked for, it does so now: the first step need not wait. */
   clearNew(): void {
     const encoder = this.device.createCommandEncoder();
-    for (const buffer of this.untouched) encoder.clearBuffer(buffer);
-    this.untouched.clear();
+    for (const buffer of this.fresh) encoder.clearBuffer(buffer);
     this.device.queue.submit([encoder.finish()]);
+    this.keepNew();
   }
 
   allocate(name: string, dtype: DType, elements: number): void {
@@ -77,7 +82,6 @@ export class GpuMemory {
     const typed = data instanceof Float64Array ? Float32Array.from(data) : data;
     const bytes = alignTo(typed.byteLength, 4);
     const whole = bytes === typed.byteLength ? typed : pad(typed, bytes);
-    this.untouched.delete(buffer);
     this.device.queue.writeBuffer(buffer, offset * BYTES[dtype], whole as Float32Array<ArrayBuffer>);
   }
 
@@ -143,7 +147,6 @@ export class GpuMemory {
     const buffer = this.device.createBuffer({ label, size: Math.max(total, stride), usage: UNIFORM });
     this.uniforms.push(buffer);
     return parameters.map((data, i) => {
-      this.untouched.delete(buffer);
       this.device.queue.writeBuffer(buffer, offsets[i]!, data as Uint32Array<ArrayBuffer>);
       return { buffer, offset: offsets[i]!, size: data.byteLength };
     });
@@ -183,7 +186,7 @@ export class GpuMemory {
         `buffer '${label}' wants ${size} bytes; this adapter has at most ${maxBufferSize} in one buffer`,
       );
     const buffer = this.device.createBuffer({ label, size, usage: STORAGE });
-    this.untouched.add(buffer);
+    this.fresh.push(buffer);
     return buffer;
   }
 }

@@ -49,6 +49,7 @@ export class GpuRuntime implements Runtime {
   async compile(sources: readonly ProgramSource[], options: CompileOptions = {}): Promise<Program[]> {
     this.device.pushErrorScope('validation');
     this.device.pushErrorScope('out-of-memory');
+    this.memory.keepNew();
     for (const [name, { dtype, elements }] of bufferNeeds(sources)) this.allocate(name, dtype, elements);
     const plans = sources.map(({ graph, retain = [] }) =>
       plan(graph, this.capabilities, { retain, ...(options.choose ? { choose: options.choose } : {}) }),
