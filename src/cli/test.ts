@@ -3,7 +3,7 @@ import { evaluationSamples } from '../data/lists.js';
 import { SampleList } from '../data/samples.js';
 import type { OpenRuntime } from '../platform/node/runtime.js';
 import { Checkpoint } from '../train/checkpoint.js';
-import type { SessionSizes } from '../train/session.js';
+import type { SessionSizes } from '../train/slices.js';
 import { loadWeights } from '../train/snapshot.js';
 import type { Call, TestConfig } from './config.js';
 import { memoryBudget, openDataset, openDecoder } from './datasets.js';

@@ -2,7 +2,7 @@ import { type MemoryReport, memoryOf } from '../engine/memory.js';
 import type { Capabilities } from '../engine/op.js';
 import { ParameterTable } from '../model/parameters.js';
 import { ProgramBuilder, type ProgramConfig } from './programs.js';
-import { largestSlice, type SessionSizes, trainingSources } from './session.js';
+import { largestSlice, type SessionSizes, trainingSources } from './slices.js';
 
 export interface PlanReport {
   readonly parameters: {
