@@ -126,6 +126,19 @@ interface Transforms {
 
 const threadsFor = (tiles: number, channels: number) => linearGrid((tiles * channels) / 4, 64);
 
+const inputPass = (
+  params: Readonly<Record<'groups' | 'ci', number>>,
+  tiles: number,
+  TEXTURE: boolean,
+  x: string,
+): Pass => ({
+  shader: 'winograd-input',
+  constants: { TEXTURE },
+  params,
+  grid: threadsFor(tiles, params.groups * params.ci),
+  bind: { x },
+});
+
 /** Of the convolution, or of its data gradient: the convolution of dy with the kernel turned round. */
 function pixelTransforms(
   direction: Direction,
@@ -150,13 +163,6 @@ function pixelTransforms(
     grid: threadsFor(groups * ci, co),
     bind: { w: columns },
   };
-  const input: Pass = {
-    shader: 'winograd-input',
-    constants: { TEXTURE },
-    params,
-    grid: threadsFor(tiles, groups * params.ci),
-    bind: { x: rows },
-  };
   const output: Pass = {
     shader: 'winograd-output',
     constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
@@ -164,7 +170,7 @@ function pixelTransforms(
     grid: threadsFor(tiles, groups * params.co),
     bind: { y: result },
   };
-  return { before: [kernel, input], after: output };
+  return { before: [kernel, inputPass(params, tiles, TEXTURE, rows)], after: output };
 }
 
 /** Of the weight gradient: those of the convolution, the two around the weights and the results transposed. */
@@ -178,13 +184,6 @@ function gradientTransforms(
   const params = { batch, height, width, outHeight, outWidth, groups, ci, co, top, left };
   const tiles = tilesOf(direction, geo);
   const TEXTURE = prefersTextures(capabilities);
-  const input: Pass = {
-    shader: 'winograd-input',
-    constants: { TEXTURE },
-    params,
-    grid: threadsFor(tiles, groups * ci),
-    bind: { x: rows },
-  };
   const output: Pass = {
     shader: 'winograd-output-gradient',
     constants: { TEXTURE },
@@ -199,5 +198,5 @@ function gradientTransforms(
     grid: threadsFor(groups * ci, co),
     bind: { dw: result },
   };
-  return { before: [input, output], after: kernel };
+  return { before: [inputPass(params, tiles, TEXTURE, rows), output], after: kernel };
 }
