@@ -65,7 +65,7 @@ const report = {
   steps,
 };
 printTable(report, notes);
-if (flags.json) writeFileSync(flags.json, `${JSON.stringify(report, null, 1)}\n`);
+if (flags.json) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
 if (flags.svg) await writeSvg(report, flags.svg);
 torch?.stop();
 await clew.close();
