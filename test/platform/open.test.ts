@@ -113,7 +113,7 @@ const run = (program: string): Promise<{ code: number | null; stdout: string; st
   const module = new URL('../../dist/src/platform/node/open.js', import.meta.url);
   const text = `import { openDevice } from '${module}';\n${program}`;
   return new Promise((resolve) => {
-    const env = { ...process.env, ...NO_DRIVER };
+    const env = { ...process.env, ...NO_DRIVER, CLEW_ADAPTER: '' };
     const child = execFile(
       process.execPath,
       ['--input-type=module', '-e', text],
