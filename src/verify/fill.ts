@@ -1,5 +1,6 @@
 import type { CaseInput } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
+import { fnv1a } from '../rng.js';
 
 /** Test values: a hash of name and index, as the golden files use (METHOD 8), rounded to what the device will hold. */
 export function fillInput(input: CaseInput, name: string): Float64Array {
@@ -30,19 +31,18 @@ export function fillInput(input: CaseInput, name: string): Float64Array {
 
 /** Element k of the golden files' tensor `name`, uniform in [-1, 1). */
 export function hashUniform(name: string, k: number): number {
-  let x = (fnv(name) + Math.imul(k, 0x9e3779b9)) >>> 0;
+  let x = (hashOf(name) + Math.imul(k, 0x9e3779b9)) >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
   x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
   return (2 * ((x ^ (x >>> 15)) >>> 0)) / 2 ** 32 - 1;
 }
 
 const hashes = new Map<string, number>();
-function fnv(text: string): number {
-  let hash = hashes.get(text);
-  if (hash === undefined) {
-    hash = 0x811c9dc5;
-    for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-    hashes.set(text, hash);
-  }
+/** fnv1a(name), which is asked for with every element. */
+function hashOf(name: string): number {
+  const known = hashes.get(name);
+  if (known !== undefined) return known;
+  const hash = fnv1a(name);
+  hashes.set(name, hash);
   return hash;
 }
