@@ -1,4 +1,4 @@
-import { type Call, type Case, f32, need, op, type Pass, trafficOf } from '../engine/op.js';
+import { type Call, type Case, type CaseInput, f32, need, op, type Pass, trafficOf } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
 import { type Activation, activate } from './batch-norm-gradient.js';
 import { type Blocks, blocksFor, elementwise, matrixOf, widthFor } from './blocks.js';
@@ -76,16 +76,22 @@ export function normalise(
   });
 }
 
+export function caseName(shape: readonly number[], activation: Activation, residual: boolean): string {
+  return `${shape} ${activation}${residual ? ' residual' : ''}`;
+}
+
+/** x, weight, bias, mean, variance or its inverse root, residual. */
+export function caseInputs(shape: readonly number[], residual: boolean): (CaseInput | undefined)[] {
+  const channel: CaseInput = { shape: [shape.at(-1)!] };
+  const scale: CaseInput = { ...channel, low: 0.5, high: 2 };
+  return [{ shape, low: -1, high: 2 }, scale, channel, channel, scale, residual ? { shape } : undefined];
+}
+
 function applyCase(
   shape: readonly number[],
   activation: Activation,
   residual = false,
 ): Case<ApplyAttributes> {
-  const channel = { shape: [shape.at(-1)!] };
-  const scale = { ...channel, low: 0.5, high: 2 };
-  return {
-    name: `${shape} ${activation}${residual ? ' residual' : ''}`,
-    inputs: [{ shape }, scale, channel, channel, scale, residual ? { shape } : undefined],
-    attrs: { activation },
-  };
+  const name = caseName(shape, activation, residual);
+  return { name, inputs: caseInputs(shape, residual), attrs: { activation } };
 }

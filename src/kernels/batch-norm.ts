@@ -1,16 +1,6 @@
-import {
-  type Call,
-  type Case,
-  type CaseInput,
-  f32,
-  linearGrid,
-  need,
-  op,
-  trafficOf,
-  type Variant,
-} from '../engine/op.js';
+import { type Call, type Case, f32, linearGrid, need, op, trafficOf, type Variant } from '../engine/op.js';
 import { type Meta, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
-import { applyPass, batchNormApplyOp, normalise } from './batch-norm-apply.js';
+import { applyPass, batchNormApplyOp, caseInputs, caseName, normalise } from './batch-norm-apply.js';
 import { type Activation, batchNormGradient } from './batch-norm-gradient.js';
 import { blocksFor, matrixOf, widthFor } from './blocks.js';
 import { type Layout, layouts } from './column-sums.js';
@@ -180,16 +170,6 @@ function train(layout: Layout): Variant<TrainAttributes> {
       ];
     },
   };
-}
-
-function caseName(shape: readonly number[], activation: Activation, residual: boolean): string {
-  return `${shape} ${activation}${residual ? ' residual' : ''}`;
-}
-
-function caseInputs(shape: readonly number[], residual: boolean): (CaseInput | undefined)[] {
-  const channel: CaseInput = { shape: [shape.at(-1)!] };
-  const scale: CaseInput = { ...channel, low: 0.5, high: 2 };
-  return [{ shape, low: -1, high: 2 }, scale, channel, channel, scale, residual ? { shape } : undefined];
 }
 
 function trainCase(

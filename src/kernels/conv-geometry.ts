@@ -30,6 +30,21 @@ export interface Geometry {
   readonly xGroup: number;
 }
 
+/** The convolution of dy with the kernel turned round that is the data gradient of a convolution of stride 1. */
+export const turned = (geo: Geometry): Geometry => ({
+  ...geo,
+  height: geo.outHeight,
+  width: geo.outWidth,
+  outHeight: geo.height,
+  outWidth: geo.width,
+  ci: geo.co,
+  co: geo.ci,
+  top: geo.kh - 1 - geo.top,
+  left: geo.kw - 1 - geo.left,
+  xChannels: geo.groups * geo.co,
+  xGroup: geo.co,
+});
+
 /** The sizes that x, w and the attributes imply; a ShapeError in the name of `what` when they do not go together. */
 export function geometry(what: string, x: Shape, w: Shape, attrs: ConvAttributes): Geometry {
   const { stride, sharedInput = false } = attrs;

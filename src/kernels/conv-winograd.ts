@@ -8,7 +8,7 @@ import {
   type Variant,
 } from '../engine/op.js';
 import { prefersTextures } from './adapter-traits.js';
-import type { Geometry } from './conv-geometry.js';
+import { type Geometry, turned } from './conv-geometry.js';
 import { isLaidOutFor, softwarePasses, softwareScratch } from './conv-software.js';
 import { defaultTile, TILES, tilePasses, tileScratch } from './conv-tile.js';
 import type { Direction, Operands } from './matrix-product.js';
@@ -124,6 +124,20 @@ interface Transforms {
   readonly after: Pass;
 }
 
+/** What the transforms' shaders know of a convolution. */
+const sizesOf = ({ batch, height, width, outHeight, outWidth, groups, ci, co, top, left }: Geometry) => ({
+  batch,
+  height,
+  width,
+  outHeight,
+  outWidth,
+  groups,
+  ci,
+  co,
+  top,
+  left,
+});
+
 const threadsFor = (tiles: number, channels: number) => linearGrid((tiles * channels) / 4, 64);
 
 const inputPass = (
@@ -146,19 +160,14 @@ function pixelTransforms(
   { capabilities, accumulate }: Call<Attributes>,
   { rows, columns, result }: Operands,
 ): Transforms {
-  const { batch, height, width, outHeight, outWidth, groups, ci, co, top, left } = geo;
-  const turned = direction === 'data';
-  const params = turned
-    ? {
-        ...{ batch, height: outHeight, width: outWidth, outHeight: height, outWidth: width, groups },
-        ...{ ci: co, co: ci, top: 2 - top, left: 2 - left },
-      }
-    : { batch, height, width, outHeight, outWidth, groups, ci, co, top, left };
+  const { groups, ci, co } = geo;
+  const data = direction === 'data';
+  const params = sizesOf(data ? turned(geo) : geo);
   const tiles = tilesOf(direction, geo);
   const TEXTURE = prefersTextures(capabilities);
   const kernel: Pass = {
     shader: 'winograd-kernel',
-    constants: { FLIP: turned },
+    constants: { FLIP: data },
     params: { ...params, ci, co },
     grid: threadsFor(groups * ci, co),
     bind: { w: columns },
@@ -180,8 +189,8 @@ function gradientTransforms(
   { capabilities, accumulate }: Call<Attributes>,
   { rows, columns, result }: Operands,
 ): Transforms {
-  const { batch, height, width, outHeight, outWidth, groups, ci, co, top, left } = geo;
-  const params = { batch, height, width, outHeight, outWidth, groups, ci, co, top, left };
+  const { groups, ci, co } = geo;
+  const params = sizesOf(geo);
   const tiles = tilesOf(direction, geo);
   const TEXTURE = prefersTextures(capabilities);
   const output: Pass = {

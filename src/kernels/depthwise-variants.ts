@@ -1,7 +1,7 @@
 import { type Attributes, type Call, linearGrid, type Metas, type Pass, type Variant } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
 import { prefersTextures } from './adapter-traits.js';
-import type { Geometry } from './conv-geometry.js';
+import { type Geometry, turned } from './conv-geometry.js';
 import {
   type Direction,
   type Operands,
@@ -133,17 +133,6 @@ function rollPass(direction: Direction, given: Geometry, call: Call<Attributes>)
     grid: linearGrid((groups / 4) * bands * Math.ceil(outWidth / span), THREADS),
   };
 }
-
-/** The convolution of dy with the turned kernel that is the data gradient of one of stride 1. */
-const turned = (geo: Geometry): Geometry => ({
-  ...geo,
-  height: geo.outHeight,
-  width: geo.outWidth,
-  outHeight: geo.height,
-  outWidth: geo.width,
-  top: geo.kh - 1 - geo.top,
-  left: geo.kw - 1 - geo.left,
-});
 
 function weightRoll(geo: Geometry, call: Call<Attributes>, { chunk, splits }: Split): Pass {
   return {
