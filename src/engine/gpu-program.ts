@@ -23,6 +23,7 @@ export interface Device {
 export interface Kernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  readonly code: string;
   readonly reflection: Reflection;
 }
 
@@ -45,9 +46,10 @@ export class KernelCache {
 
   /** Resolves when the driver has the machine code of this kernel. */
   generate(pass: Pass): Promise<void> {
-    return once(this.generated, KernelCache.key(pass), async (key) =>
-      this.platform.generate?.(key, shaderText(pass.shader, pass.constants)),
-    );
+    return once(this.generated, KernelCache.key(pass), async (key) => {
+      const { code } = await this.get(pass);
+      await this.platform.generate?.(key, code);
+    });
   }
 }
 
@@ -71,7 +73,7 @@ export async function compileKernel(device: GPUDevice, label: string, code: stri
       layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: 'main' },
     });
-    return { pipeline, layout, reflection };
+    return { pipeline, layout, code, reflection };
   } catch (cause) {
     const info = await module.getCompilationInfo();
     const where = info.messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');

@@ -35,7 +35,7 @@ export class CodeGenerator {
   async close(): Promise<void> {
     for (const { done, device } of this.workers) {
       await done.catch(() => {});
-      (await device).destroy();
+      (await device.catch(() => undefined))?.destroy(); // where none could be opened, compile() has said so
     }
     this.workers.length = 0;
   }
