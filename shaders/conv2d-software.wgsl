@@ -10,14 +10,18 @@
 // Pixels of dx with one (cy, cx) modulo the stride meet the same kernel taps kh = tap + stride*i, so each such class is a convolution
 // without holes, and no product with an inserted zero is computed.
 enable subgroups;
+diagnostic(off, subgroup_uniformity); // what subgroupAny says is the same in all of the subgroup, which the compiler does not see
 const BLOCK_QUADS = 16u;
 #include "lib/conv"
 #include "lib/grid"
 #include "lib/quads"
+#include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 #if BIAS
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
 #endif
+
+fn strides(length: vec2u) -> vec2u { return vec2u(quotient(length.x, params.stride), quotient(length.y, params.stride)); }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -25,14 +29,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let ci4 = p.ci / 4u;
   let co4 = p.co / 4u;
 #if DATA_GRADIENT
-  let classes = p.stride * p.stride;
-  let g = workgroup.z / classes;
-  let first = vec2u(workgroup.z % classes / p.stride, workgroup.z % p.stride); // (cy, cx)
-  let extent = (vec2u(p.height, p.width) + p.stride - 1u - first) / p.stride;
-  let tap = (first + vec2u(p.top, p.left)) % p.stride;
-  let taps = (vec2u(p.kh, p.kw) + p.stride - 1u - tap) / p.stride;
+  let line = quotient(workgroup.z, p.stride);
+  let g = quotient(line, p.stride);
+  let first = vec2u(line - g * p.stride, workgroup.z - line * p.stride); // (cy, cx)
+  let extent = strides(vec2u(p.height, p.width) + p.stride - 1u - first);
+  let origin = strides(first + vec2u(p.top, p.left));
+  let tap = first + vec2u(p.top, p.left) - origin * p.stride;
+  let taps = strides(vec2u(p.kh, p.kw) + p.stride - 1u - tap);
   let tapStep = p.stride;
-  let origin = (first + vec2u(p.top, p.left)) / p.stride;
   let scale = 1u;
   let size = vec2u(p.outHeight, p.outWidth);
   let depth = co4;
@@ -68,7 +72,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   // Neighbours walk along the smaller operand, which stays in the cache, and share their part of the larger.
   let alongRows = p.batch * size.x * size.y < p.kh * p.kw * columnQuads * 4u;
   let near = select(tiles, rowTiles, alongRows);
-  let far = at / near; // divisions are dear: no remainder is asked for where a product gives it
+  let far = quotient(at, near);
   let tile = select(at - far * near, far, alongRows);
   let firstRow = select(far, at - far * near, alongRows) * ROWS;
   let column = tile * LANES + lane;
@@ -78,11 +82,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #else
   let weights = g * p.kh * p.kw * p.ci * co4 + columnRead;
 #endif
+  // Four images side by side, so that a tile has few places and meets padding in all of them or in none.
+  let together = select(select(0u, 1u, p.batch % 2u == 0u), 2u, p.batch % 4u == 0u);
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
-  let line$h = row$h / extent.y;
-  let b$h = line$h / extent.x;
-  let at$h = vec2u(line$h - b$h * extent.x, row$h - line$h * extent.y);
+  let place$h = row$h >> together;
+  let line$h = quotient(place$h, extent.y);
+  let images$h = quotient(line$h, extent.x);
+  let b$h = (images$h << together) + row$h - (place$h << together);
+  let at$h = vec2u(line$h - images$h * extent.x, place$h - line$h * extent.y);
 #unroll l LANES
   var s$h_$l = vec4f();
 #end
@@ -94,49 +102,44 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #else
       let shift = origin + vec2u(i, j);
 #endif
+      var meets = false;
 #unroll h HALVES
       let from$h = at$h * scale + shift; // wraps below 0: then it is not below the size either
       let inside$h = all(from$h < size);
       let mask$h = select(0.0, 1.0, inside$h);
+      meets |= inside$h;
       let base$h = select(0u, ((b$h * size.x + from$h.x) * size.y + from$h.y) * sourceChannels, inside$h) + sourceFirst;
 #end
+      // A tap that meets nothing but padding costs nothing.
+      let reach = select(0u, depth, subgroupAny(meets));
       let kernel = ((tap.x + tapStep * i) * p.kw + tap.y + tapStep * j) * p.ci;
       // Summed in two levels: a rounding error is then that of a short sum. Golden runs lost a ReLU's sign to longer ones.
-      for (var block = 0u; block < depth; block += BLOCK_QUADS) {
-        let end = min(block + BLOCK_QUADS, depth);
+      for (var block = 0u; block < reach; block += BLOCK_QUADS) {
+        let end = min(block + BLOCK_QUADS, reach);
 #unroll h HALVES
 #unroll l LANES
         var t$h_$l = vec4f();
 #end
 #end
-      for (var c = block; c < end; c += 2u) {
-        let more = c + 1u < depth; // the last two quads may be one
-        let d = select(c, c + 1u, more);
-        let moreMask = select(0.0, 1.0, more);
+      for (var c = block; c < end; c++) {
 #if DATA_GRADIENT
 #unroll k 4
-        let p$k = columnQuad(weights + (kernel + $ku) * co4 + c);
-        let q$k = columnQuad(weights + (kernel + $ku) * co4 + d);
+        let w$k = columnQuad(weights + (kernel + $ku) * co4 + c);
 #end
 #unroll k 4
-        let v0_$k = vec4f(p0[$k], p1[$k], p2[$k], p3[$k]);
-        let v1_$k = vec4f(q0[$k], q1[$k], q2[$k], q3[$k]);
+        let v$k = vec4f(w0[$k], w1[$k], w2[$k], w3[$k]);
 #end
 #else
 #unroll k 4
-        let v0_$k = columnQuad(weights + (kernel + c * 4u + $ku) * co4);
-        let v1_$k = columnQuad(weights + (kernel + d * 4u + $ku) * co4);
+        let v$k = columnQuad(weights + (kernel + c * 4u + $ku) * co4);
 #end
 #endif
 #unroll h HALVES
-        let x0_$h = rowQuad(base$h + c) * mask$h;
-        let x1_$h = rowQuad(base$h + d) * (mask$h * moreMask);
+        let x$h = rowQuad(base$h + c) * mask$h;
 #unroll l LANES
         {
-          let x0 = subgroupBroadcast(x0_$h, $lu);
-          let x1 = subgroupBroadcast(x1_$h, $lu);
-          t$h_$l += ((x0.x * v0_0 + x0.y * v0_1) + (x0.z * v0_2 + x0.w * v0_3))
-                  + ((x1.x * v1_0 + x1.y * v1_1) + (x1.z * v1_2 + x1.w * v1_3));
+          let x = subgroupBroadcast(x$h, $lu);
+          t$h_$l += (x.x * v0 + x.y * v1) + (x.z * v2 + x.w * v3);
         }
 #end
 #end

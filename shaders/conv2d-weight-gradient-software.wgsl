@@ -1,83 +1,114 @@
 // Weight gradient of a convolution for CPU adapters: a matrix product over pixels, in registers. See conv2d-software for the layout.
 //
-// Rows are weights' (i, j, ci), columns co, and k runs over the output pixels, LANES at once: lane l loads pixel l of x, four rows in
-// a texel. Workgroup z covers one group and one of `splits` ranges of pixels, whose sums are added up by another pass.
+// Rows are 16 input channels of one tap (i, j) of the kernel, columns co, and k runs over output pixels, four at once: lane l loads of
+// pixel l % 4 of x quad l / 4 of the QUADS that a load brings. Only pixels whose tap lies in the image are looked at, a rectangle of y:
+// where images are small that saves much (of a 3x3 kernel's products with 4x4 pixels, 31 % are with padding). Workgroup z covers one
+// group and one of `splits` ranges of pixels, whose sums are added up by another pass.
 enable subgroups;
 #include "lib/conv"
 #include "lib/quads"
+#include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
+
+fn strides(length: vec2u) -> vec2u { return vec2u(quotient(length.x, params.stride), quotient(length.y, params.stride)); }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
   let ci4 = p.ci / 4u;
   let co4 = p.co / 4u;
-  let g = workgroup.z % p.groups;
-  let split = workgroup.z / p.groups;
-  let rowQuads = p.kh * p.kw * ci4;
+  let split = quotient(workgroup.z, p.groups);
+  let g = workgroup.z - split * p.groups;
+  let tiles = (ci4 + 3u) / 4u;
+  let tap = quotient(workgroup.y, tiles);
+  let firstQuad = (workgroup.y - tap * tiles) * 4u;
   let column = workgroup.x * LANES + lane;
   let dyChannels = p.groups * co4;
   let dyFirst = g * co4 + min(column, co4 - 1u);
   let xChannels = p.xChannels / 4u;
-  let xFirst = g * (p.xGroup / 4u);
-  // Rows: the offset of a quad's tap, and of its channels.
-#unroll r 4
-  let quad$r = workgroup.y * 4u + $ru;
-  let tap$r = min(quad$r, rowQuads - 1u) / ci4;
-  let c$r = min(quad$r, rowQuads - 1u) % ci4 + xFirst;
-  let shift$r = vec2u(tap$r / p.kw, tap$r % p.kw) - vec2u(p.top, p.left);
+  let xFirst = g * (p.xGroup / 4u) + firstQuad;
+  let lastQuad = ci4 - 1u - firstQuad; // beyond it: reads that one, stores nothing
+#unroll n LOADS
+  let c$n = xFirst + min($nu * QUADS + lane / 4u, lastQuad);
+#unroll m QUADS
 #unroll e 4
-  var s$r_$e = vec4f();
+  var s$n$m_$e = vec4f();
 #end
 #end
-  let pixels = p.batch * p.outHeight * p.outWidth;
+#end
+  // Pixel u of y meets row u * stride + ij.x - top of x, which lies in x for first.x <= u < first.x + extent.x; columns likewise.
+  let i = quotient(tap, p.kw);
+  let ij = vec2u(i, tap - i * p.kw);
+  let border = vec2u(p.top, p.left);
+  let size = vec2u(p.height, p.width);
+  let first = strides(max(border, ij) - ij + p.stride - 1u);
+  let beyond = min(strides(max(size + border, ij) - ij + p.stride - 1u), vec2u(p.outHeight, p.outWidth));
+  let extent = max(beyond, first) - first;
+  let pixels = p.batch * extent.x * extent.y;
   let begin = split * p.chunk;
   let end = min(begin + p.chunk, pixels);
-  // This lane's pixel, and what LANES pixels are in images, rows and columns: divisions are dear.
-  var b = (begin + lane) / (p.outHeight * p.outWidth);
-  var at = vec2u((begin + lane) / p.outWidth % p.outHeight, (begin + lane) % p.outWidth);
-  let stepB = LANES / (p.outHeight * p.outWidth);
-  let step = vec2u(LANES / p.outWidth % p.outHeight, LANES % p.outWidth);
-  for (var pixel = begin; pixel < end; pixel += LANES) {
-#unroll q LANES
-    let v$q = columnQuad(min(pixel + $qu, pixels - 1u) * dyChannels + dyFirst);
+  // This lane's pixel: where it is in the rectangle, in y, and in x; and what the next one, four pixels on, adds to each. Products and
+  // divisions are dear.
+  let wide = max(extent.y, 1u);
+  let tall = max(extent.x, 1u);
+  let mine = begin + lane % 4u;
+  let above = quotient(mine, wide);
+  let image = quotient(above, tall);
+  var at = vec2u(above - image * tall, mine - above * wide);
+  var sink = (image * p.outHeight + first.x + at.x) * p.outWidth + first.y + at.y;
+  let corner = (first + at) * p.stride + ij - border;
+  var source = (image * p.height + corner.x) * p.width + corner.y;
+  let lines = quotient(4u, wide);
+  let images = quotient(lines, tall);
+  let step = vec2u(lines - images * tall, 4u - lines * wide);
+  let sinkStep = (images * p.outHeight + step.x) * p.outWidth + step.y;
+  let sourceStep = (images * p.height + step.x * p.stride) * p.width + step.y * p.stride;
+  let sinkLine = p.outWidth - wide;
+  let sourceLine = (p.width - wide) * p.stride;
+  let sinkImage = (p.outHeight - tall) * p.outWidth;
+  let sourceImage = (p.height - tall * p.stride) * p.width; // of a stride that does not divide the height below 0, which wraps
+  for (var pixel = begin; pixel < end; pixel += 4u) {
+    let live = pixel + lane % 4u < end;
+    let place = select(0u, source, live) * xChannels;
+    let mask = select(0.0, 1.0, live);
+    let y = select(0u, sink, live) * dyChannels;
+#unroll q 4
+    let v$q = columnQuad(subgroupBroadcast(y, $qu) + dyFirst);
 #end
-    let live = pixel + lane < end;
-#unroll r 4
-    let from$r = at * p.stride + shift$r; // wraps below 0: then it is not below the size either
-    let inside$r = live && all(from$r < vec2u(p.height, p.width));
-    let place$r = select(0u, ((b * p.height + from$r.x) * p.width + from$r.y) * xChannels, inside$r) + c$r;
-    let x$r = rowQuad(place$r) * select(0.0, 1.0, inside$r);
+#unroll n LOADS
+    let x$n = rowQuad(place + c$n) * mask;
+#unroll m QUADS
     {
-#unroll q LANES
-      let a$q = subgroupBroadcast(x$r, $qu);
+#unroll q 4
+      let a$q = subgroupBroadcast(x$n, 4u * $mu + $qu);
 #end
 #unroll e 4
-#if LANES == 8
-      s$r_$e += a0[$e] * v0 + a1[$e] * v1 + a2[$e] * v2 + a3[$e] * v3 + a4[$e] * v4 + a5[$e] * v5 + a6[$e] * v6 + a7[$e] * v7;
-#else
-      s$r_$e += a0[$e] * v0 + a1[$e] * v1 + a2[$e] * v2 + a3[$e] * v3;
-#endif
+      s$n$m_$e += (a0[$e] * v0 + a1[$e] * v1) + (a2[$e] * v2 + a3[$e] * v3);
 #end
     }
 #end
+#end
     at += step;
-    at = select(at, vec2u(at.x + 1u, at.y - p.outWidth), at.y >= p.outWidth);
-    let over = at.x >= p.outHeight;
-    at.x -= select(0u, p.outHeight, over);
-    b += stepB + select(0u, 1u, over);
+    let line = at.y >= wide;
+    at = select(at, vec2u(at.x + 1u, at.y - wide), line);
+    let next = at.x >= tall;
+    at.x -= select(0u, tall, next);
+    sink += sinkStep + select(0u, sinkLine, line) + select(0u, sinkImage, next);
+    source += sourceStep + select(0u, sourceLine, line) + select(0u, sourceImage, next);
   }
-  let place = ((split * p.groups + g) * rowQuads + workgroup.y * 4u) * 4u;
-#unroll r 4
+  let place = (((split * p.groups + g) * p.kh * p.kw + tap) * ci4 + firstQuad) * 4u;
+#unroll n LOADS
+#unroll m QUADS
 #unroll e 4
-  if (quad$r < rowQuads && column < co4) {
-    let i = (place + $ru * 4u + $eu) * co4 + column;
+  if (firstQuad + $nu * QUADS + $mu < ci4 && column < co4) {
+    let to = (place + ($nu * QUADS + $mu) * 4u + $eu) * co4 + column;
 #if ACCUMULATE
-    result[i] += s$r_$e;
+    result[to] += s$n$m_$e;
 #else
-    result[i] = s$r_$e;
+    result[to] = s$n$m_$e;
 #endif
   }
+#end
 #end
 #end
 }

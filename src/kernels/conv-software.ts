@@ -12,6 +12,8 @@ import {
 const WHOLE: Split = { chunk: 0, splits: 1 };
 /** Rows of a weight gradient's tile. */
 const WEIGHT_ROWS = 16;
+/** Pixels that a step of a weight gradient sums. */
+const PIXELS = 4;
 
 /** Whether the adapter is one that the kernels here are laid out for. */
 export const isLaidOutFor = ({ software, features, subgroupSize }: Call['capabilities']): boolean =>
@@ -65,10 +67,10 @@ const CACHED_CHUNK = 2 ** 19;
 export function softwareSplit(direction: Direction, geo: Geometry, lanes: number): Split {
   if (direction !== 'weights') return WHOLE;
   const { batch, outHeight, outWidth, groups, kh, kw, ci, co } = geo;
-  const tiles = groups * Math.ceil((kh * kw * ci) / WEIGHT_ROWS) * Math.ceil(co / (4 * lanes));
+  const tiles = groups * kh * kw * Math.ceil(ci / WEIGHT_ROWS) * Math.ceil(co / (4 * lanes));
   const pixels = batch * outHeight * outWidth;
-  const split = splitDepth(pixels, tiles, lanes, 16 * lanes);
-  const chunk = Math.ceil(CACHED_CHUNK / (4 * (ci + co)) / lanes) * lanes;
+  const split = splitDepth(pixels, tiles, PIXELS, 16 * lanes);
+  const chunk = Math.ceil(CACHED_CHUNK / (4 * (ci + co)) / PIXELS) * PIXELS;
   const splits = Math.ceil(pixels / chunk);
   const writes = splits * kh * kw * ci * co;
   return chunk < split.chunk && writes < pixels * (ci + co) ? { chunk, splits } : split;
@@ -126,8 +128,8 @@ function weightProduct(geo: Geometry, lanes: Lanes, { chunk, splits }: Split): P
   const { groups, kh, kw, ci, co } = geo;
   return {
     shader: 'conv2d-weight-gradient-software',
-    constants: { ...lanes, SPLIT: true },
+    constants: { ...lanes, QUADS: lanes.LANES / 4, LOADS: WEIGHT_ROWS / lanes.LANES, SPLIT: true },
     params: { ...geo, chunk },
-    grid: [Math.ceil(co / (4 * lanes.LANES)), Math.ceil((kh * kw * ci) / WEIGHT_ROWS), groups * splits],
+    grid: [Math.ceil(co / (4 * lanes.LANES)), kh * kw * Math.ceil(ci / WEIGHT_ROWS), groups * splits],
   };
 }
