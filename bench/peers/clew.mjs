@@ -1,8 +1,8 @@
 // Clew's side: each case as one compiled program.
 
-import { backward } from '../../dist/src/engine/autograd.js';
 import { Graph } from '../../dist/src/engine/tensor.js';
 import { batchNormTrain } from '../../dist/src/kernels/batch-norm.js';
+import { batchNormGradient } from '../../dist/src/kernels/batch-norm-gradient.js';
 import { conv2d, conv2dDataGradientOp, conv2dWeightGradientOp } from '../../dist/src/kernels/conv2d.js';
 import { depthwiseConv2d } from '../../dist/src/kernels/depthwise-conv2d.js';
 import { linear } from '../../dist/src/kernels/linear.js';
@@ -72,11 +72,9 @@ function buildNorm(c, buffer) {
   const [weight, bias] = [buffer('weight', [c.c]), buffer('bias', [c.c])];
   const y = batchNormTrain(x, { weight, bias }, { epsilon: 1e-5, momentum: 0.1, activation: 'none' });
   if (c.kind === 'norm') return y;
-  x.gradient = buffer('dx', shape);
-  weight.gradient = buffer('dweight', [c.c]);
-  bias.gradient = buffer('dbias', [c.c]);
-  backward([{ tensor: y, gradient: buffer('dy', shape) }]);
-  return x.gradient;
+  const [, mean, rstd] = y.producer.outputs;
+  const call = { x, y, dy: buffer('dy', shape), weight, bias, mean, rstd, activation: 'none', frozen: false };
+  return batchNormGradient(call, () => undefined).dx;
 }
 
 /** A whole training step: images in 8 bits, mixup, dropout, all losses, Adam. */

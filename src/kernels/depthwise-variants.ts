@@ -115,6 +115,8 @@ const rollConstants = (direction: Direction, { kh, kw, stride }: Geometry, call:
     STRIDE: stride,
     TALL: (ROWS - 1) * stride + kh,
     KEEP: kw - stride,
+    PENDING: Math.ceil(kw / stride),
+    LATER: Math.ceil(kw / stride) - 1,
     TEXTURE: prefersTextures(call.capabilities),
   };
 };
