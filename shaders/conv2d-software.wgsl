@@ -1,8 +1,9 @@
 // Convolution for CPU adapters, forward and data gradient: a matrix product of pixels (rows) with weights, in registers.
 //
 // A workgroup is one subgroup. Its LANES lanes load LANES rows of pixels, and LANES quads of columns of weights; a tile is ROWS rows
-// by 4*LANES columns. Such an adapter pays some hundred instructions for a load and two for a broadcast, so every lane loads
-// something else and rows are handed round. Loop-carried variables cost a copy per iteration: 8 k at once, each sum touched once.
+// by 4*LANES columns. Such an adapter pays some hundred instructions for a load, so every lane loads something else and rows are handed
+// round: lane l meets row l + 1, then l + 2, ... A shuffle is one instruction there, a broadcast three. Four k at once: loop-carried sums
+// cost a copy per iteration, but a longer body is slower as soon as somebody shares the core.
 //
 //   forward         row: pixel (u, v) of y;                    x at (u*stride + i - top, ...);  k = (i, j, ci), column co
 //   data gradient   row: pixel (cy + u*stride, ...) of dx;     dy at (q + u - i, ...);          k = (i, j, co), column ci
@@ -21,8 +22,6 @@ const BLOCK_QUADS = 16u;
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
 #endif
 
-fn strides(length: vec2u) -> vec2u { return vec2u(quotient(length.x, params.stride), quotient(length.y, params.stride)); }
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
@@ -32,10 +31,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let line = quotient(workgroup.z, p.stride);
   let g = quotient(line, p.stride);
   let first = vec2u(line - g * p.stride, workgroup.z - line * p.stride); // (cy, cx)
-  let extent = strides(vec2u(p.height, p.width) + p.stride - 1u - first);
-  let origin = strides(first + vec2u(p.top, p.left));
+  let extent = quotients(vec2u(p.height, p.width) + p.stride - 1u - first, p.stride);
+  let origin = quotients(first + vec2u(p.top, p.left), p.stride);
   let tap = first + vec2u(p.top, p.left) - origin * p.stride;
-  let taps = strides(vec2u(p.kh, p.kw) + p.stride - 1u - tap);
+  let taps = quotients(vec2u(p.kh, p.kw) + p.stride - 1u - tap, p.stride);
   let tapStep = p.stride;
   let scale = 1u;
   let size = vec2u(p.outHeight, p.outWidth);
@@ -82,6 +81,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #else
   let weights = g * p.kh * p.kw * p.ci * co4 + columnRead;
 #endif
+#unroll l LANES
+  let giver$l = (lane + $lu) % LANES;
+#end
   // Four images side by side, so that a tile has few places and meets padding in all of them or in none.
   let together = select(select(0u, 1u, p.batch % 2u == 0u), 2u, p.batch % 4u == 0u);
 #unroll h HALVES
@@ -138,7 +140,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
         let x$h = rowQuad(base$h + c) * mask$h;
 #unroll l LANES
         {
-          let x = subgroupBroadcast(x$h, $lu);
+          let x = subgroupShuffle(x$h, giver$l);
           t$h_$l += (x.x * v0 + x.y * v1) + (x.z * v2 + x.w * v3);
         }
 #end
@@ -159,8 +161,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let pixel$h = (b$h * resultSize.x + first.x + at$h.x * resultStep) * resultSize.y + first.y + at$h.y * resultStep;
 #unroll l LANES
   {
-    let i = subgroupBroadcast(pixel$h, $lu) * resultChannels + g * columnQuads + column;
-    if (column < columnQuads && firstRow + $hu * LANES + $lu < rowCount) {
+    let i = subgroupShuffle(pixel$h, giver$l) * resultChannels + g * columnQuads + column;
+    if (column < columnQuads && firstRow + $hu * LANES + giver$l < rowCount) {
 #if BIAS
       s$h_$l += offset;
 #endif

@@ -10,8 +10,6 @@ enable subgroups;
 #include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
-fn strides(length: vec2u) -> vec2u { return vec2u(quotient(length.x, params.stride), quotient(length.y, params.stride)); }
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
@@ -28,6 +26,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let xChannels = p.xChannels / 4u;
   let xFirst = g * (p.xGroup / 4u) + firstQuad;
   let lastQuad = ci4 - 1u - firstQuad; // beyond it: reads that one, stores nothing
+#unroll m QUADS
+  let quad$m = (lane + $mu) % QUADS;
+#end
 #unroll n LOADS
   let c$n = xFirst + min($nu * QUADS + lane / 4u, lastQuad);
 #unroll m QUADS
@@ -41,8 +42,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let ij = vec2u(i, tap - i * p.kw);
   let border = vec2u(p.top, p.left);
   let size = vec2u(p.height, p.width);
-  let first = strides(max(border, ij) - ij + p.stride - 1u);
-  let beyond = min(strides(max(size + border, ij) - ij + p.stride - 1u), vec2u(p.outHeight, p.outWidth));
+  let first = quotients(max(border, ij) - ij + p.stride - 1u, p.stride);
+  let beyond = min(quotients(max(size + border, ij) - ij + p.stride - 1u, p.stride), vec2u(p.outHeight, p.outWidth));
   let extent = max(beyond, first) - first;
   let pixels = p.batch * extent.x * extent.y;
   let begin = split * p.chunk;
@@ -80,7 +81,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #unroll m QUADS
     {
 #unroll q 4
-      let a$q = subgroupBroadcast(x$n, 4u * $mu + $qu);
+      let a$q = subgroupShuffle(x$n, 4u * quad$m + $qu);
 #end
 #unroll e 4
       s$n$m_$e += (a0[$e] * v0 + a1[$e] * v1) + (a2[$e] * v2 + a3[$e] * v3);
@@ -100,8 +101,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #unroll n LOADS
 #unroll m QUADS
 #unroll e 4
-  if (firstQuad + $nu * QUADS + $mu < ci4 && column < co4) {
-    let to = (place + ($nu * QUADS + $mu) * 4u + $eu) * co4 + column;
+  if (firstQuad + $nu * QUADS + quad$m < ci4 && column < co4) {
+    let to = (place + ($nu * QUADS + quad$m) * 4u + $eu) * co4 + column;
 #if ACCUMULATE
     result[to] += s$n$m_$e;
 #else

@@ -5,3 +5,5 @@ fn quotient(a: u32, b: u32) -> u32 {
   let rest = bitcast<i32>(a - q * b);
   return q + bitcast<u32>(i32(floor(f32(rest) / f32(b))));
 }
+
+fn quotients(a: vec2u, b: u32) -> vec2u { return vec2u(quotient(a.x, b), quotient(a.y, b)); }
