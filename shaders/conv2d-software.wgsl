@@ -63,6 +63,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let resultStep = 1u;
   let resultChannels = p.groups * co4;
 #endif
+#if POINT
+  let tapRows = 1u; // constants: the loops over taps are none, and their sums are not copied
+  let tapColumns = 1u;
+#else
+  let tapRows = taps.x;
+  let tapColumns = taps.y;
+#endif
   let rowCount = p.batch * extent.x * extent.y;
   let tiles = (columnQuads + LANES - 1u) / LANES;
   let rowTiles = (rowCount + ROWS - 1u) / ROWS;
@@ -97,8 +104,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   var s$h_$l = vec4f();
 #end
 #end
-  for (var i = 0u; i < taps.x; i++) {
-    for (var j = 0u; j < taps.y; j++) {
+  for (var i = 0u; i < tapRows; i++) {
+    for (var j = 0u; j < tapColumns; j++) {
 #if DATA_GRADIENT
       let shift = origin - vec2u(i, j);
 #else

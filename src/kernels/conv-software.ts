@@ -112,13 +112,13 @@ export function softwareProduct(
 type Lanes = ReturnType<typeof lanesOf>;
 
 function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number): Pass {
-  const { groups, ci, co, stride } = geo;
+  const { groups, kh, kw, ci, co, stride } = geo;
   const rows = Math.ceil(pixelRows(data, geo) / ROWS);
   const columns = Math.ceil((data ? ci : co) / (4 * lanes.LANES));
   const [x, y] = linearGrid(rows * columns, 1);
   return {
     shader: 'conv2d-software',
-    constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data },
+    constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data, POINT: kh * kw * stride === 1 },
     params: { ...geo },
     grid: [x, y, groups * (data ? stride * stride : 1)],
   };
