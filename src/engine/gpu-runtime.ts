@@ -8,7 +8,7 @@ import {
   KernelCache,
   type Place,
   packParams,
-  textureRows,
+  stage,
   withoutRepeatedStages,
 } from './gpu-program.js';
 import type { Capabilities, Pass } from './op.js';
@@ -178,7 +178,7 @@ export class GpuRuntime implements Runtime {
       if (kind !== 'texture')
         return { binding, resource: { buffer: at.buffer, offset: at.offset, size: at.bytes } };
       const texture = textures[stages.length]!;
-      stages.push({ kind: 'stage', from: at, texture, rows: textureRows(value) });
+      stages.push(stage(at, texture, value));
       return { binding, resource: texture.createView() };
     });
     const group = this.device.createBindGroup({ label: pass.shader, layout: kernel.layout, entries });
