@@ -24,24 +24,40 @@ export function fnv1a(text: string): number {
   return hash >>> 0;
 }
 
+/** Number `counter` of the stream with this key: a uniform 32-bit integer. */
+const drawAt = (key: number, counter: number): number => hash32(key ^ hash32(counter));
+
+/** Uniform in [0, 1), 53 bits, of numbers `counter` and `counter` + 1. */
+export const uniformAt = (key: number, counter: number): number =>
+  ((drawAt(key, counter) >>> 5) * 67108864 + (drawAt(key, counter + 1) >>> 6)) / 9007199254740992;
+
+/** Standard normal, of four numbers (Box-Muller; the second value is not kept, so that a draw never depends on an earlier call). */
+export const normalAt = (key: number, counter: number): number =>
+  Math.sqrt(-2 * Math.log(1 - uniformAt(key, counter))) * Math.cos(2 * Math.PI * uniformAt(key, counter + 2));
+
+/** The key of the stream for these words: seed, epoch, step, a name ... */
+export const streamKey = (...words: (number | string)[]): number =>
+  keyOf(...words.map((word) => (typeof word === 'string' ? fnv1a(word) : word)));
+
 /** A stream of random numbers: element i of the stream with this key. */
 export class Rng {
   private counter = 0;
   private readonly key: number;
 
-  /** @param words what the stream is for: seed, epoch, step, a name ... */
+  /** @param words what the stream is for: see streamKey() */
   constructor(...words: (number | string)[]) {
-    this.key = keyOf(...words.map((word) => (typeof word === 'string' ? fnv1a(word) : word)));
+    this.key = streamKey(...words);
   }
 
   /** Uniform 32-bit integer. */
   u32(): number {
-    return hash32(this.key ^ hash32(this.counter++));
+    return drawAt(this.key, this.counter++);
   }
 
   /** Uniform in [0, 1), 53 bits. */
   uniform(): number {
-    return ((this.u32() >>> 5) * 67108864 + (this.u32() >>> 6)) / 9007199254740992;
+    this.counter += 2;
+    return uniformAt(this.key, this.counter - 2);
   }
 
   /** Uniform in [low, high). */
@@ -54,9 +70,10 @@ export class Rng {
     return Math.floor(this.uniform() * n);
   }
 
-  /** Standard normal (Box-Muller; the second value is not kept, so that a draw never depends on an earlier call). */
+  /** Standard normal. */
   normal(): number {
-    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+    this.counter += 4;
+    return normalAt(this.key, this.counter - 4);
   }
 
   /** Gamma(shape, 1) by Marsaglia and Tsang's method; shape > 0. */

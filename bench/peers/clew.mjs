@@ -7,8 +7,8 @@ import { conv2d, conv2dDataGradientOp, conv2dWeightGradientOp } from '../../dist
 import { depthwiseConv2d } from '../../dist/src/kernels/depthwise-conv2d.js';
 import { linear } from '../../dist/src/kernels/linear.js';
 import { adam } from '../../dist/src/kernels/optimizers.js';
+import { initialise } from '../../dist/src/model/initialise.js';
 import { ParameterTable } from '../../dist/src/model/parameters.js';
-import { initialise } from '../../dist/src/model/state-dict.js';
 import { openRuntime } from '../../dist/src/platform/node/runtime.js';
 import { ProgramBuilder } from '../../dist/src/train/programs.js';
 import { inputsOf, outSide } from './cases.mjs';

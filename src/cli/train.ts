@@ -5,7 +5,7 @@ import { evaluationSamples, trainingSamples } from '../data/lists.js';
 import type { SampleList } from '../data/samples.js';
 import { messageOf } from '../errors.js';
 import { EventWriter, removeEvents } from '../io/tensorboard.js';
-import { initialise } from '../model/state-dict.js';
+import { initialise } from '../model/initialise.js';
 import { type ScoredFrame, spread, writeContactSheet } from '../report/contact-sheet.js';
 import { Checkpoint } from '../train/checkpoint.js';
 import { EpochLog } from '../train/epoch-log.js';

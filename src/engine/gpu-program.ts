@@ -154,7 +154,8 @@ export class GpuProgram implements Program {
         pass.setPipeline(command.pipeline);
         pass.setBindGroup(0, command.group);
         const [x, y, z] = command.grid;
-        if (y === 1 && z === 1) pass.dispatchWorkgroups(x); // each argument costs 0.2 us
+        if (y === 1 && z === 1)
+          pass.dispatchWorkgroups(x); // each argument costs 0.2 us
         else pass.dispatchWorkgroups(x, y, z);
       } else {
         pass?.end();

@@ -118,7 +118,13 @@ function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number):
   const [x, y] = linearGrid(rows * columns, 1);
   return {
     shader: 'conv2d-software',
-    constants: { ...lanes, ROWS, HALVES: ROWS / lanes.LANES, DATA_GRADIENT: data, POINT: kh * kw * stride === 1 },
+    constants: {
+      ...lanes,
+      ROWS,
+      HALVES: ROWS / lanes.LANES,
+      DATA_GRADIENT: data,
+      POINT: kh * kw * stride === 1,
+    },
     params: { ...geo },
     grid: [x, y, groups * (data ? stride * stride : 1)],
   };

@@ -18,6 +18,7 @@ import { dropoutOp } from './dropout.js';
 import { expNegativeGradientOp, expNegativeOp } from './exp-negative.js';
 import { fillOp } from './fill.js';
 import { globalAveragePoolGradientOp, globalAveragePoolOp } from './global-average-pool.js';
+import { initialWeightsOp } from './initial-weights.js';
 import { leakyReluGradientOp, leakyReluOp } from './leaky-relu.js';
 import { linearDataGradientOp, linearOp, linearWeightGradientOp } from './linear.js';
 import { maxPool2dGradientOp, maxPool2dOp } from './max-pool2d.js';
@@ -86,6 +87,7 @@ export const operations: readonly Op[] = [
   dropoutOp,
   dropConnectOp,
   normaliseAndMixOp,
+  initialWeightsOp,
   storeRowsOp,
   loadRowsOp,
   swishOp,

@@ -32,7 +32,7 @@ export interface Parameter extends ParameterSpec {
 }
 
 /** Every tensor starts on 256 bytes, the strictest binding alignment of any adapter; padding is zero. */
-const ALIGNMENT = 64;
+export const ALIGNMENT = 64;
 
 export const GRADIENTS: Partial<Record<Home, string>> = { trained: 'gradients', tasks: 'task_gradients' };
 

@@ -1,7 +1,6 @@
 import type { Runtime } from '../engine/runtime.js';
 import { sizeOf } from '../engine/tensor.js';
-import { Rng } from '../rng.js';
-import type { Init, Parameter, ParameterTable } from './parameters.js';
+import type { Parameter, ParameterTable } from './parameters.js';
 
 /** One tensor of the reference's state dict and where its elements lie in ours. */
 export interface StateEntry {
@@ -103,23 +102,4 @@ export async function writeEntries(
     for (let k = 0; k < sizeOf(entry.shape); k++) values[entry.index(k)] = data[k]!;
   }
   runtime.write(buffer, values, parameter.offset);
-}
-
-/** Draws the initial weights. Each tensor of each LIB has its own stream, keyed by its name, so that layouts do not matter. */
-export async function initialise(runtime: Runtime, table: ParameterTable, seed: number): Promise<void> {
-  for (const parameter of table.list())
-    await writeEntries(runtime, parameter.home, parameter, (entry) =>
-      draw(parameter.init, sizeOf(entry.shape), new Rng(seed, 'weights', entry.name)),
-    );
-}
-
-function draw(init: Init, size: number, rng: Rng): Float32Array {
-  switch (init.kind) {
-    case 'constant':
-      return new Float32Array(size).fill(init.value);
-    case 'normal':
-      return Float32Array.from({ length: size }, () => init.deviation * rng.normal());
-    case 'uniform':
-      return Float32Array.from({ length: size }, () => rng.range(-init.bound, init.bound));
-  }
 }

@@ -15,7 +15,7 @@ import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import { writePth } from '../../src/io/pth-writer.js';
 import type { TensorSource } from '../../src/io/tensors.js';
 import { openWeights } from '../../src/io/weights-file.js';
-import { initialise } from '../../src/model/state-dict.js';
+import { initialise } from '../../src/model/initialise.js';
 import { decodeOnnx } from '../../src/onnx/format.js';
 import { packagePath } from '../../src/platform/node/package-path.js';
 import { Checkpoint } from '../../src/train/checkpoint.js';

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { initialise } from '../../src/model/state-dict.js';
+import { initialise } from '../../src/model/initialise.js';
 import { openRuntime } from '../../src/platform/node/runtime.js';
 import type { ProgramConfig } from '../../src/train/programs.js';
 import { Session } from '../../src/train/session.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import { sizeOf } from '../../src/engine/tensor.js';
+import { initialise } from '../../src/model/initialise.js';
 import { GRADIENTS, ParameterTable } from '../../src/model/parameters.js';
-import { initialise } from '../../src/model/state-dict.js';
 import { ProgramBuilder, type ProgramConfig } from '../../src/train/programs.js';
 import { Session } from '../../src/train/session.js';
 
