@@ -29,19 +29,19 @@ async function drawOnDevice(
   seed: number,
 ): Promise<void> {
   const graph = new Graph();
-  const keys = new Uint32Array(parameters.length * ALIGNMENT);
   parameters.forEach((parameter, i) => {
     const { shape, init } = parameter;
     const [groups = 1] = shape;
     const [ci = 1, co = 1] = shape.slice(-2);
-    const streams = stateEntries(parameter).map(({ name }) => streamKey(seed, 'weights', name));
-    keys.set(streams, i * ALIGNMENT);
     const attrs = { shape: [groups, sizeOf(shape) / (groups * ci * co), ci, co], ...scaleOf(init) };
     const place = table.tensor(graph, parameter).reshape(...attrs.shape);
     initialWeights(graph.buffer('weight_keys', [groups], 'u32', i * ALIGNMENT), attrs, place);
   });
   const [program] = await runtime.compile([{ name: 'initial weights', graph }]);
-  runtime.write('weight_keys', keys);
+  parameters.forEach((parameter, i) => {
+    const keys = stateEntries(parameter).map(({ name }) => streamKey(seed, 'weights', name));
+    runtime.write('weight_keys', Uint32Array.from(keys), i * ALIGNMENT);
+  });
   runtime.submit([{ run: program! }]);
 }
 

@@ -8,9 +8,18 @@ export interface StateEntry {
   /** PyTorch's shape: OIHW for convolutions, [out, in] for linear layers. */
   readonly shape: readonly number[];
   readonly parameter: Parameter;
-  /** Element k (PyTorch's flat order) is element index(k) of the parameter. */
-  readonly index: (k: number) => number;
+  readonly place: Place;
 }
+
+/** Element (a, b, c) of three dimensions, the last counted fastest as PyTorch does, is element base + a + steps . (b, c) of ours. */
+interface Place {
+  readonly base: number;
+  readonly sizes: readonly [number, number, number];
+  readonly steps: readonly [number, number];
+}
+
+/** How far apart in PyTorch's tensor neighbours in ours are. */
+const strideOf = ({ place: { sizes } }: StateEntry): number => sizes[1] * sizes[2];
 
 /** The state dict's entries that one of our (possibly stacked) parameters stands for. */
 export function stateEntries(parameter: Parameter): StateEntry[] {
@@ -23,43 +32,59 @@ export function stateEntries(parameter: Parameter): StateEntry[] {
   }));
 }
 
-/** PyTorch's shape of LIB i's part, and its element order. */
+/** PyTorch's shape of LIB i's part, and where its elements lie. */
 function torchView(
   { shape, layout }: Parameter,
   lib: number,
   libs: number,
-): Pick<StateEntry, 'shape' | 'index'> {
+): Pick<StateEntry, 'shape' | 'place'> {
   switch (layout) {
     case 'conv': {
       const [, kh = 1, kw = 1, ci = 1, co = 1] = shape;
-      const base = lib * kh * kw * ci * co;
       const taps = kh * kw;
-      const index = (k: number): number =>
-        base + (k % taps) * ci * co + (Math.floor(k / taps) % ci) * co + Math.floor(k / (taps * ci));
-      return { shape: [co, ci, kh, kw], index };
+      const place: Place = { base: lib * taps * ci * co, sizes: [co, ci, taps], steps: [co, ci * co] };
+      return { shape: [co, ci, kh, kw], place };
     }
     case 'depthwise': {
       const [kh = 1, kw = 1, all = 1] = shape;
       const channels = all / libs;
-      const taps = kh * kw;
-      return {
-        shape: [channels, 1, kh, kw],
-        index: (k) => (k % taps) * all + lib * channels + Math.floor(k / taps),
-      };
+      const place: Place = { base: lib * channels, sizes: [channels, 1, kh * kw], steps: [0, all] };
+      return { shape: [channels, 1, kh, kw], place };
     }
     case 'linear': {
       const [, inputs = 1, outputs = 1] = shape;
       const base = lib * inputs * outputs;
       return {
         shape: [outputs, inputs],
-        index: (k) => base + (k % inputs) * outputs + Math.floor(k / inputs),
+        place: { base, sizes: [outputs, inputs, 1], steps: [outputs, 0] },
       };
     }
     case 'vector': {
       const size = shape[0]! / libs;
-      return { shape: [size], index: (k) => lib * size + k };
+      return { shape: [size], place: { base: lib * size, sizes: [size, 1, 1], steps: [0, 0] } };
     }
   }
+}
+
+/** Neighbours in ours that share a line of the cache. */
+const LINE = 16;
+
+/**
+ * Calls back with up to 16 neighbours in ours, a line of the cache: the first one's index in PyTorch's tensor and in ours, and their
+ * number; in PyTorch's they lie `stride` apart. Neighbours there are visited soon after.
+ */
+function forEachLine(
+  { base, sizes, steps }: Place,
+  visit: (theirs: number, ours: number, count: number) => void,
+): void {
+  for (let a = 0; a < sizes[0]; a += LINE)
+    for (let b = 0; b < sizes[1]; b++)
+      for (let c = 0; c < sizes[2]; c++)
+        visit(
+          (a * sizes[1] + b) * sizes[2] + c,
+          base + a + b * steps[0] + c * steps[1],
+          Math.min(LINE, sizes[0] - a),
+        );
 }
 
 /** All entries of the network's state dict but the batch counters. */
@@ -84,7 +109,10 @@ export async function readEntries(
   const values = await runtime.read(buffer, parameter.offset, sizeOf(parameter.shape));
   return stateEntries(parameter).map((entry) => {
     const data = new Float32Array(sizeOf(entry.shape));
-    for (let k = 0; k < data.length; k++) data[k] = values[entry.index(k)]!;
+    const stride = strideOf(entry);
+    forEachLine(entry.place, (theirs, ours, count) => {
+      for (let i = 0; i < count; i++) data[theirs + i * stride] = values[ours + i]!;
+    });
     return { entry, data };
   });
 }
@@ -99,7 +127,10 @@ export async function writeEntries(
   const values = new Float32Array(sizeOf(parameter.shape));
   for (const entry of stateEntries(parameter)) {
     const data = await lookup(entry);
-    for (let k = 0; k < sizeOf(entry.shape); k++) values[entry.index(k)] = data[k]!;
+    const stride = strideOf(entry);
+    forEachLine(entry.place, (theirs, ours, count) => {
+      for (let i = 0; i < count; i++) values[ours + i] = data[theirs + i * stride]!;
+    });
   }
   runtime.write(buffer, values, parameter.offset);
 }
