@@ -197,8 +197,8 @@ export const mutants = [
   {
     name: 'weights of a conv are read as OHWI',
     file: 'src/model/state-dict.ts',
-    find: 'base + (k % taps) * ci * co + (Math.floor(k / taps) % ci) * co',
-    replace: 'base + (Math.floor(k / ci) % taps) * ci * co + (k % ci) * co',
+    find: 'sizes: [co, ci, taps], steps: [co, ci * co]',
+    replace: 'sizes: [co, taps, ci], steps: [ci * co, co]',
     check: ['verify net-mobilenet-2-64-kl.json'],
   },
   {
@@ -292,5 +292,33 @@ export const mutants = [
     find: 'batchNormApplyOp.call([x, weight, bias, mean, rstd], { activation })',
     replace: "batchNormApplyOp.call([x, weight, bias, mean, rstd], { activation: 'none' })",
     check: ['test/train/gpu-step.test.ts', 'tiny with --recompute'],
+  },
+  {
+    name: 'a tap is left out when any pixel of the tile meets padding',
+    file: 'shaders/conv2d-software.wgsl',
+    find: 'subgroupAny(meets)',
+    replace: 'subgroupAll(meets)',
+    check: operations('conv2d'),
+  },
+  {
+    name: 'a weight gradient forgets the stride where a line of pixels ends',
+    file: 'shaders/conv2d-weight-gradient-software.wgsl',
+    find: '(p.width - wide) * p.stride',
+    replace: 'p.width - wide',
+    check: operations('conv2d_weight_gradient'),
+  },
+  {
+    name: 'a depthwise convolution adds a column to the next sum',
+    file: 'shaders/depthwise-roll.wgsl',
+    find: '$mu * STRIDE + $ju == KEEP + $fu',
+    replace: '$mu * STRIDE + $ju + 1u == KEEP + $fu',
+    check: operations('depthwise_conv2d'),
+  },
+  {
+    name: 'initial weights are drawn in our order instead of PyTorch’s',
+    file: 'shaders/initial-weights.wgsl',
+    find: '* p.taps + place - g * p.taps',
+    replace: '+ (place - g * p.taps) * p.ci * p.co',
+    check: operations('initial_weights'),
   },
 ];
