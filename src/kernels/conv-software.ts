@@ -84,7 +84,7 @@ export const softwareScratch = (
 ): Record<string, number> =>
   splitScratch(softwareSplit(direction, geo, call.capabilities.subgroupSize), call);
 
-/** A convolution or its gradients in registers and subgroup broadcasts, where runsSoftware(). */
+/** A convolution or its gradients in registers and shuffles, where runsSoftware(). */
 export function softwarePasses(
   direction: Direction,
   geo: Geometry,
