@@ -34,6 +34,7 @@ export async function timeStep(
 ): Promise<StepTiming> {
   const { runtime } = session;
   const run = () => session.train(noise(batch, session.config.size), SCALARS);
+  await session.idle(); // new memory is still being cleared
   const start = performance.now();
   await run();
   await session.idle();

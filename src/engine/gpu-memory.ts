@@ -20,11 +20,16 @@ const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 const STAGING = 0x8 | 0x2; // STORAGE_BINDING | COPY_DST, of a texture
 
+export interface StagingTexture {
+  readonly texture: GPUTexture;
+  readonly view: GPUTextureView;
+}
+
 /** All device memory of a runtime: named buffers, the pool of slots, staging textures, parameters of passes. */
 export class GpuMemory {
   private readonly named = new Map<string, NamedBuffer>();
   private readonly slots: GPUBuffer[] = [];
-  private readonly textures: GPUTexture[] = [];
+  private readonly textures: StagingTexture[] = [];
   private readonly uniforms: GPUBuffer[] = [];
   /** Slots and textures that an earlier program still uses, replaced by larger ones. */
   private readonly retired: (GPUBuffer | GPUTexture)[] = [];
@@ -118,11 +123,11 @@ export class GpuMemory {
    * Staging textures are shared by all passes of all programs: commands run in order, so one for each position in a pass is enough,
    * as tall as the largest tensor that is ever staged there.
    */
-  reserveTextures(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): GPUTexture[] {
+  reserveTextures(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): StagingTexture[] {
     return tallestStaged(plans, kernels).map((height, i) => {
       const old = this.textures[i];
-      if (old && old.height >= height) return old;
-      if (old) this.retired.push(old);
+      if (old && old.texture.height >= height) return old;
+      if (old) this.retired.push(old.texture);
       const size = [TEXTURE_WIDTH, height];
       const texture = this.device.createTexture({
         label: `staging ${i}`,
@@ -130,8 +135,9 @@ export class GpuMemory {
         format: 'rgba32float',
         usage: STAGING,
       });
-      this.textures[i] = texture;
-      return texture;
+      const made = { texture, view: texture.createView() };
+      this.textures[i] = made;
+      return made;
     });
   }
 
@@ -174,7 +180,8 @@ export class GpuMemory {
 
   private all(): (GPUBuffer | GPUTexture)[] {
     const named = [...this.named.values()].map(({ buffer }) => buffer);
-    return [...named, ...this.slots, ...this.uniforms, ...this.retired, ...this.textures];
+    const textures = this.textures.map(({ texture }) => texture);
+    return [...named, ...this.slots, ...this.uniforms, ...this.retired, ...textures];
   }
 
   private storage(label: string, bytes: number): GPUBuffer {

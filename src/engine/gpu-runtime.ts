@@ -1,5 +1,5 @@
 import { ShaderError } from '../errors.js';
-import { GpuMemory } from './gpu-memory.js';
+import { GpuMemory, type StagingTexture } from './gpu-memory.js';
 import {
   type Command,
   type Device,
@@ -55,9 +55,11 @@ export class GpuRuntime implements Runtime {
       plan(graph, this.capabilities, { retain, ...(options.choose ? { choose: options.choose } : {}) }),
     );
     const slots = this.memory.reserveSlots(plans);
-    const kernels = await this.compileKernels(plans, options.progress);
+    const { kernels, generate } = await this.compileKernels(plans, options.progress);
     const textures = this.memory.reserveTextures(plans, kernels);
+    this.memory.clearNew(); // not before: lavapipe makes no pipeline and no view while its queue is at work
     const programs = sources.map(({ name }, i) => this.build(name, plans[i]!, slots[i]!, kernels, textures));
+    await generate();
     for (const _ of ['out-of-memory', 'validation']) {
       const error = await this.device.popErrorScope();
       if (error) throw new Error(`compiling ${sources.map(({ name }) => name)}: ${error.message}`);
@@ -114,10 +116,11 @@ export class GpuRuntime implements Runtime {
     await this.platform.close();
   }
 
+  /** The kernels that these plans need, and a function that waits until the driver has their machine code. */
   private async compileKernels(
     plans: readonly Plan[],
     progress?: CompileOptions['progress'],
-  ): Promise<Map<string, Kernel>> {
+  ): Promise<{ kernels: Map<string, Kernel>; generate: () => Promise<unknown> }> {
     const passes = new Map<string, Pass>();
     for (const { calls } of plans)
       for (const { passes: list } of calls) for (const pass of list) passes.set(KernelCache.key(pass), pass);
@@ -131,9 +134,7 @@ export class GpuRuntime implements Runtime {
         }),
       );
     await all(async (key, pass) => kernels.set(key, await this.kernels.get(pass)));
-    this.memory.clearNew(); // not before: lavapipe makes no pipeline while its queue is at work
-    await all((_, pass) => this.kernels.generate(pass));
-    return kernels;
+    return { kernels, generate: () => all((_, pass) => this.kernels.generate(pass)) };
   }
 
   /** Makes the bind groups of a plan. */
@@ -142,7 +143,7 @@ export class GpuRuntime implements Runtime {
     made: Plan,
     slots: readonly GPUBuffer[],
     kernels: ReadonlyMap<string, Kernel>,
-    textures: readonly GPUTexture[],
+    textures: readonly StagingTexture[],
   ): GpuProgram {
     const place = (value: Tensor | Scratch): Place => this.memory.place(value, made, slots);
     const passes = made.calls.flatMap((call) =>
@@ -165,7 +166,7 @@ export class GpuRuntime implements Runtime {
     { call, pass, kernel }: { call: PlannedCall; pass: Pass; kernel: Kernel },
     uniform: GPUBufferBinding,
     place: (value: Tensor | Scratch) => Place,
-    textures: readonly GPUTexture[],
+    textures: readonly StagingTexture[],
   ): Command[] {
     const stages: Command[] = [];
     const written: Place[] = [];
@@ -177,9 +178,9 @@ export class GpuRuntime implements Runtime {
       if (kind === 'read_write') written.push(at);
       if (kind !== 'texture')
         return { binding, resource: { buffer: at.buffer, offset: at.offset, size: at.bytes } };
-      const texture = textures[stages.length]!;
+      const { texture, view } = textures[stages.length]!;
       stages.push(stage(at, texture, value));
-      return { binding, resource: texture.createView() };
+      return { binding, resource: view };
     });
     const group = this.device.createBindGroup({ label: pass.shader, layout: kernel.layout, entries });
     const { pipeline } = kernel;
