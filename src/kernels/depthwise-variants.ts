@@ -115,8 +115,6 @@ const rollConstants = (direction: Direction, { kh, kw, stride }: Geometry, call:
     STRIDE: stride,
     TALL: (ROWS - 1) * stride + kh,
     KEEP: kw - stride,
-    PENDING: Math.ceil(kw / stride),
-    LATER: Math.ceil(kw / stride) - 1,
     TEXTURE: prefersTextures(call.capabilities),
   };
 };
@@ -127,10 +125,11 @@ function rollPass(direction: Direction, given: Geometry, call: Call<Attributes>)
   const { batch, outHeight, outWidth, groups } = geo;
   const constants = rollConstants(direction, geo, call);
   const span = call.capabilities.software ? outWidth : 8;
+  const PENDING = Math.ceil(geo.kw / geo.stride); // results that a column of x is part of
   const bands = batch * Math.ceil(outHeight / constants.ROWS);
   return {
     shader: 'depthwise-roll',
-    constants: { ...constants, ROLL: true, FLIP: direction === 'data' },
+    constants: { ...constants, PENDING, LATER: PENDING - 1, ROLL: true, FLIP: direction === 'data' },
     params: { ...depthwiseParams(geo), span },
     grid: linearGrid((groups / 4) * bands * Math.ceil(outWidth / span), THREADS),
   };
