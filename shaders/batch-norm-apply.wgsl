@@ -7,26 +7,14 @@
 struct Params { rows: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 #include "lib/blocks"
-#if TEXTURE
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-fn xAt(i: u32) -> V { return textureLoad(x, texel(i)); }
-#else
 @group(0) @binding(1) var<storage, read> x: array<V>;
-fn xAt(i: u32) -> V { return x[i]; }
-#endif
 @group(0) @binding(2) var<storage, read> weight: array<V>;
 @group(0) @binding(3) var<storage, read> bias: array<V>;
 @group(0) @binding(4) var<storage, read> mean: array<V>;
 @group(0) @binding(5) var<storage, read> rstd: array<V>;
 @group(0) @binding(6) var<storage, read_write> y: array<V>;
 #if RESIDUAL
-#if TEXTURE
-@group(0) @binding(7) var residual: texture_storage_2d<rgba32float, read>;
-fn residualAt(i: u32) -> V { return textureLoad(residual, texel(i)); }
-#else
 @group(0) @binding(7) var<storage, read> residual: array<V>;
-fn residualAt(i: u32) -> V { return residual[i]; }
-#endif
 #endif
 
 @compute @workgroup_size(64)
@@ -43,9 +31,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll k BLOCKS
     if (column$k < params.columns) {
       let at = row * params.columns + column$k;
-      let normal = (xAt(at) - shift$k) * scale$k + offset$k;
+      let normal = (x[at] - shift$k) * scale$k + offset$k;
 #if RESIDUAL
-      y[at] = activation(normal + residualAt(at));
+      y[at] = activation(normal + residual[at]);
 #else
       y[at] = activation(normal);
 #endif

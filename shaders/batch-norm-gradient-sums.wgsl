@@ -5,32 +5,14 @@
 
 struct Params { rows: u32, columns: u32, chunk: u32, chunks: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-#if TEXTURE
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-fn xAt(i: u32) -> V { return textureLoad(x, texel(i)); }
-#else
 @group(0) @binding(1) var<storage, read> x: array<V>;
-fn xAt(i: u32) -> V { return x[i]; }
-#endif
-#if TEXTURE
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
-fn dyAt(i: u32) -> V { return textureLoad(dy, texel(i)); }
-#else
 @group(0) @binding(2) var<storage, read> dy: array<V>;
-fn dyAt(i: u32) -> V { return dy[i]; }
-#endif
 @group(0) @binding(3) var<storage, read> batch_mean: array<V>;
 @group(0) @binding(4) var<storage, read> batch_rstd: array<V>;
 @group(0) @binding(5) var<storage, read_write> sums: array<V>;
 #if RESIDUAL
 // The activation came after a residual: its sign is read from y, and g is also the gradient of the residual.
-#if TEXTURE
-@group(0) @binding(6) var y: texture_storage_2d<rgba32float, read>;
-fn yAt(i: u32) -> V { return textureLoad(y, texel(i)); }
-#else
 @group(0) @binding(6) var<storage, read> y: array<V>;
-fn yAt(i: u32) -> V { return y[i]; }
-#endif
 @group(0) @binding(7) var<storage, read_write> dresidual: array<V>;
 struct Channel { mean: V, rstd: V }
 #elif RELU || SWISH
@@ -52,15 +34,15 @@ fn channel(column: u32, row: u32) -> Channel {
 }
 
 fn terms(at: u32, c: Channel) -> Pair {
-  let normal = (xAt(at) - c.mean) * c.rstd;
+  let centred = x[at] - c.mean;
 #if RESIDUAL
-  let g = select(V(0.0), dyAt(at), yAt(at) > V(0.0));
+  let g = select(V(0.0), dy[at], y[at] > V(0.0));
   dresidual[at] = g;
 #elif RELU || SWISH
-  let g = dyAt(at) * slope((xAt(at) - c.mean) * (c.rstd * c.weight) + c.bias); // rounded as the forward pass rounds: no sign differs
+  let g = dy[at] * slope(centred * (c.rstd * c.weight) + c.bias); // rounded as the forward pass rounds: no sign differs
 #else
-  let g = dyAt(at);
+  let g = dy[at];
 #endif
-  return Pair(g, g * normal);
+  return Pair(g, g * (centred * c.rstd));
 }
 #include "lib/column-sums"

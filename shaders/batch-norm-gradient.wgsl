@@ -7,20 +7,8 @@
 struct Params { rows: u32, columns: u32, share: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 #include "lib/blocks"
-#if TEXTURE
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-fn xAt(i: u32) -> V { return textureLoad(x, texel(i)); }
-#else
 @group(0) @binding(1) var<storage, read> x: array<V>;
-fn xAt(i: u32) -> V { return x[i]; }
-#endif
-#if TEXTURE
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
-fn dyAt(i: u32) -> V { return textureLoad(dy, texel(i)); }
-#else
 @group(0) @binding(2) var<storage, read> dy: array<V>;
-fn dyAt(i: u32) -> V { return dy[i]; }
-#endif
 @group(0) @binding(3) var<storage, read> batch_mean: array<V>;
 @group(0) @binding(4) var<storage, read> batch_rstd: array<V>;
 @group(0) @binding(5) var<storage, read> weight: array<V>;
@@ -49,11 +37,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll k BLOCKS
     if (column$k < params.columns) {
       let at = row * params.columns + column$k;
-      let centred = xAt(at) - mean$k;
+      let centred = x[at] - mean$k;
 #if RELU || SWISH
-      let g = dyAt(at) * slope(centred * (rstd$k * w$k) + b$k); // rounded as the forward pass rounds: no sign differs
+      let g = dy[at] * slope(centred * (rstd$k * w$k) + b$k); // rounded as the forward pass rounds: no sign differs
 #else
-      let g = dyAt(at);
+      let g = dy[at];
 #endif
       dx[at] = w$k * rstd$k * (g - meanG$k - centred * rstd$k * meanGX$k);
     }

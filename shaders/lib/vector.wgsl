@@ -6,4 +6,3 @@ alias U = vec4u;
 alias V = f32;
 alias U = u32;
 #endif
-#include "lib/texel"

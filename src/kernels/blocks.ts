@@ -1,5 +1,4 @@
 import { type Call, linearGrid } from '../engine/op.js';
-import { prefersTextures } from './adapter-traits.js';
 
 /** A matrix whose columns are reduced or scaled: NHWC tensors with all but the channels as rows. */
 export interface Matrix {
@@ -24,34 +23,28 @@ export interface Blocks {
   readonly LANES: number;
   /** Columns of a thread, LANES apart. */
   readonly BLOCKS: number;
-  /** Whether operands come through textures, which hold quads. */
-  readonly TEXTURE: boolean;
 }
 
-/** Below this many bytes the copy into a texture costs more than it saves. */
-const LEAST_STAGED = 2 ** 20;
-
 /**
- * A GPU's neighbours read 64 columns at once. On a CPU 8 lanes are a subgroup: it takes up to 8 times as many columns, so that its way
- * through memory is long enough to be foreseen by the prefetcher (2.2 times as fast for the gradient of [4,56,56,256] on lavapipe). On
- * lavapipe each unrolled access to a buffer costs some 40 ms of code generation: what is not staged, and small, takes 2.
+ * A GPU's neighbours read 64 columns at once. On a CPU a subgroup takes several times its lanes, so that its way through memory is long
+ * enough to be foreseen by the prefetcher: SwiftShader's 4 lanes 8 times as many, lavapipe's 8 twice, beyond which sums and parameters
+ * outnumber the registers. (Through textures 8 times pay as well, but the copies into them take longer than the loads they save.)
  */
 export function blocksFor(
-  { rows, channels }: Matrix,
+  { channels }: Matrix,
   VEC: number,
   { capabilities }: Pick<Call, 'capabilities'>,
 ): Blocks {
   const columns = channels / VEC;
   const LANES = Math.min(capabilities.software ? 8 : 64, 2 ** Math.ceil(Math.log2(columns)));
   const across = Math.ceil(columns / LANES);
-  const TEXTURE = VEC === 4 && prefersTextures(capabilities) && 4 * rows * channels >= LEAST_STAGED;
-  const most = TEXTURE || capabilities.subgroupSize < 8 ? 8 : 2;
+  const most = capabilities.subgroupSize < 8 ? 8 : 2;
   const BLOCKS = capabilities.software ? Math.ceil(across / Math.ceil(across / most)) : 1;
-  return { VEC, LANES, BLOCKS, TEXTURE };
+  return { VEC, LANES, BLOCKS };
 }
 
 /** One thread a column. */
-export const NARROW: Blocks = { VEC: 1, LANES: 1, BLOCKS: 1, TEXTURE: false };
+export const NARROW: Blocks = { VEC: 1, LANES: 1, BLOCKS: 1 };
 
 /** Threads that it takes to serve all columns. */
 export const threadsAcross = ({ channels }: Matrix, { VEC, LANES, BLOCKS }: Blocks): number =>
@@ -59,7 +52,7 @@ export const threadsAcross = ({ channels }: Matrix, { VEC, LANES, BLOCKS }: Bloc
 
 /** Constants, sizes and grid of an elementwise pass, `ROWS` rows a thread. */
 export function elementwise(matrix: Matrix, blocks: Blocks) {
-  const ROWS = blocks.BLOCKS > 1 ? 16 : 8;
+  const ROWS = blocks.BLOCKS > 1 ? 32 : 8;
   return {
     constants: { ...blocks, ROWS },
     params: { rows: matrix.rows, columns: matrix.channels / blocks.VEC },

@@ -46,7 +46,7 @@ export const columnTiles: Layout = ({ rows, channels }) => {
   const chunks = Math.ceil(rows / chunk);
   return {
     chunks,
-    blocks: { VEC, LANES, BLOCKS: 1, TEXTURE: false },
+    blocks: { VEC, LANES, BLOCKS: 1 },
     tile: true,
     params: { rows, columns, chunk, chunks },
     grid: [across, chunks, 1],
