@@ -2,6 +2,7 @@ import type { Case, Op } from '../src/engine/op.js';
 import { isValid } from '../src/engine/plan.js';
 import type { Runtime } from '../src/engine/runtime.js';
 import { Graph, type Tensor } from '../src/engine/tensor.js';
+import { type LimitProbes, type Limits, medianLimits } from '../src/platform/probe.js';
 import { fillInput } from '../src/verify/fill.js';
 
 export interface KernelTiming {
@@ -15,6 +16,8 @@ export interface KernelTiming {
   readonly gflops: number;
   /** At the least traffic possible: each tensor moved once. */
   readonly gbps: number;
+  /** What the adapter reached at most in the same rounds. */
+  readonly limits: Limits;
 }
 
 export interface KernelFilter {
@@ -62,12 +65,11 @@ function variantNames(op: Op, sample: Case, runtime: Runtime, wanted: string | u
   return wanted === 'all' ? valid : valid.filter((name) => name === wanted);
 }
 
-/** Times one kernel: the median of several rounds, each long enough to time, after an untimed first run. */
+/** Times one kernel: the median of several rounds, each long enough to time, after an untimed first run; `probes` between them. */
 export async function timeKernel(
   parent: Runtime,
-  op: Op,
-  sample: Case,
-  variant: string,
+  probes: LimitProbes,
+  { op, sample, variant }: { op: Op; sample: Case; variant: string },
 ): Promise<KernelTiming> {
   const runtime = parent.sibling();
   const graph = new Graph();
@@ -90,7 +92,11 @@ export async function timeKernel(
   const firstMs = await run(1);
   const times = Math.min(1000, Math.max(1, Math.ceil(ROUND_MS / (await run(1)))));
   const rounds: number[] = [];
-  for (let i = 0; i < REPEATS; i++) rounds.push(await run(times));
+  const limits: Limits[] = [];
+  for (let i = 0; i < REPEATS; i++) {
+    rounds.push(await run(times));
+    limits.push(await probes.again());
+  }
   runtime.release();
   const ms = rounds.sort((a, b) => a - b)[REPEATS >> 1]!;
   const { flops, bytes } = op.cost({ inputs, outputs, attrs: sample.attrs });
@@ -102,6 +108,7 @@ export async function timeKernel(
     firstMs,
     gflops: flops / ms / 1e6,
     gbps: bytes / ms / 1e6,
+    limits: medianLimits(limits),
   };
 }
 

@@ -21,7 +21,7 @@ if (!existsSync(`${here}node_modules`))
 const { bytesOf, expected, flopsOf, inputsOf, kernelCases, stepCases } = await import('./cases.mjs');
 const { gpuFor } = await import('./gpu.mjs');
 const { printTable, writeSvg } = await import('./output.mjs');
-const { measureLimits } = await import('../../dist/src/platform/probe.js');
+const { LimitProbes, medianLimits } = await import('../../dist/src/platform/probe.js');
 
 const ROUND_MS = 60;
 const ROUNDS = 5;
@@ -36,33 +36,27 @@ for (const name of ['tfjs', 'jaxjs']) sides[name] = await (await import(`./${nam
 const torch = startTorch();
 const notes = new Set();
 
-/** Taken again and again, since a shared machine is not always as fast: the best figures count. */
-const limits = [];
-const measureAgain = async () => limits.push(await measureLimits(clew.device.device, clew.adapter.software));
-await measureAgain();
+/** Taken in the same rounds as everything else, since a shared machine is not always as fast. */
+const probes = await LimitProbes.open(clew.device.device, clew.adapter.software);
 const wanted = (text) => new RegExp(flags.case ?? '').test(text);
 const cases = [];
 if (flags.only !== 'steps')
   for (const c of kernelCases.filter(({ op, shape }) => wanted(`${op} ${shape}`)))
-    if (cases.push(await compareKernel(c)) % 6 === 0) await measureAgain();
+    cases.push(await compareKernel(c));
 const steps = [];
 if (flags.only !== 'kernels')
   for (const c of stepCases.filter(({ model }) => wanted(model))) steps.push(await compareStep(c));
-await measureAgain();
-const best = (key) => Math.max(...limits.map((measured) => measured[key]));
+const limits = medianLimits([...cases, ...steps].map((c) => c.limits));
 const report = {
   adapter: clew.name,
-  fma_gflops: best('fmaGflops'),
-  copy_gbps: best('copyGBps'),
-  cases: cases.map(({ flops, bytes, ...c }) => ({
-    ...c,
-    gflops: flops / c.clew_ms / 1e6,
-    share_of_peak: Math.max(
-      flops / c.clew_ms / 1e6 / best('fmaGflops'),
-      bytes / c.clew_ms / 1e6 / best('copyGBps'),
-    ),
-  })),
-  steps,
+  fma_gflops: limits.fmaGflops,
+  copy_gbps: limits.copyGBps,
+  cases: cases.map(({ flops, bytes, limits: { fmaGflops, copyGBps }, ...c }) => {
+    const [gflops, gbps] = [flops / c.clew_ms / 1e6, bytes / c.clew_ms / 1e6];
+    const share_of_peak = Math.max(gflops / fmaGflops, gbps / copyGBps);
+    return { ...c, gflops, share_of_peak, fma_gflops: fmaGflops, copy_gbps: copyGBps };
+  }),
+  steps: steps.map(({ limits: _, ...s }) => s),
 };
 printTable(report, notes);
 if (flags.json) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
@@ -101,7 +95,7 @@ async function compareStep(c) {
   return { ...c, ...times, torch_ms: (await torch?.time({ step: c })) ?? null };
 }
 
-/** Medians by side, interleaved round by round; null where a side fails, with a note why. */
+/** Medians by side and of the adapter's limits, interleaved round by round; null where a side fails, with a note why. */
 async function compare(what, prepare, check) {
   const runs = [];
   const result = {};
@@ -118,9 +112,13 @@ async function compare(what, prepare, check) {
       notes.add(`${name}, ${what}: ${String(error.message ?? error).slice(0, 120)}`);
     }
   }
-  for (let round = 0; round < ROUNDS; round++)
+  const limits = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    limits.push(await probes.again());
     for (const run of runs)
       if (round < 2 || run.rounds[0] < 5000) run.rounds.push(await time(run.prepared, run.times));
+  }
+  result.limits = medianLimits(limits);
   for (const { name, prepared, rounds } of runs) {
     result[`${name}_ms`] = rounds.sort((a, b) => a - b)[rounds.length >> 1];
     prepared.dispose();

@@ -3,14 +3,14 @@ import type { Op } from '../engine/op.js';
 import { UsageError, UserError } from '../errors.js';
 import { writeFileAtomic } from '../io/files.js';
 import { openRuntime } from '../platform/node/runtime.js';
-import { type Limits, measureLimits } from '../platform/probe.js';
+import { LimitProbes, type Limits, medianLimits } from '../platform/probe.js';
 import { rooflinePage } from '../report/roofline.js';
 import type { ConfigOf } from './config.js';
 import { operationsWith } from './own-kernels.js';
 import { arithmeticOf } from './program-config.js';
 import { table } from './table.js';
 
-/** `clew bench kernels`: each operation's time, as a share of the limits measured before and after in the same run. */
+/** `clew bench kernels`: each operation's time, as a share of the limits measured in the same rounds. */
 export async function benchKernels(config: ConfigOf<'bench'>): Promise<void> {
   const operations = await operationsWith(config.kernels);
   const { runtime, name, device } = await openRuntime(config.adapter, arithmeticOf(config));
@@ -19,17 +19,15 @@ export async function benchKernels(config: ConfigOf<'bench'>): Promise<void> {
       throw new UserError('--adapter reference: it is not there to be timed; choose a GPU or driver');
     const selected = selectKernels(operations, runtime, filterOf(config));
     if (selected.length === 0) throw new UsageError(nothingSelected(config, operations));
-    const before = await measureLimits(device.device, runtime.capabilities.software);
+    const probes = await LimitProbes.open(device.device, runtime.capabilities.software);
     const kernels: KernelTiming[] = [];
-    for (const { op, sample, variant } of selected) {
+    for (const kernel of selected) {
+      const { op, sample, variant } = kernel;
       if (!config.json) process.stderr.write(`${op.name} ${sample.name} ${variant} ...\n`);
-      kernels.push(await timeKernel(runtime, op, sample, variant));
+      kernels.push(await timeKernel(runtime, probes, kernel));
     }
-    const after = await measureLimits(device.device, runtime.capabilities.software);
-    const limits = {
-      fmaGflops: Math.max(before.fmaGflops, after.fmaGflops),
-      copyGBps: Math.max(before.copyGBps, after.copyGBps),
-    };
+    probes.release();
+    const limits = medianLimits(kernels.map((timing) => timing.limits));
     const report = { adapter: name, ...limits, kernels };
     if (config.html) await writeFileAtomic(config.html, new TextEncoder().encode(rooflinePage(report)));
     process.stdout.write(config.json ? `${JSON.stringify(report)}\n` : asText(name, limits, kernels));
@@ -61,15 +59,15 @@ function nothingSelected({ op, shape, variant }: ConfigOf<'bench'>, operations: 
 
 function asText(adapter: string, { fmaGflops, copyGBps }: Limits, timings: readonly KernelTiming[]): string {
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const rows = timings.map(({ op, shape, variant, ms, firstMs, gflops, gbps }) => [
+  const rows = timings.map(({ op, shape, variant, ms, firstMs, gflops, gbps, limits }) => [
     op,
     shape,
     variant,
     ms.toFixed(3),
     gflops.toFixed(2),
-    percent(gflops / fmaGflops),
+    percent(gflops / limits.fmaGflops),
     gbps.toFixed(2),
-    percent(gbps / copyGBps),
+    percent(gbps / limits.copyGBps),
     firstMs.toFixed(0),
   ]);
   const heading = ['operation', 'shape', 'variant', 'ms', 'GFLOP/s', 'of FMA', 'GB/s', 'of copy', 'first ms'];

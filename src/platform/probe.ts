@@ -1,7 +1,7 @@
 import { shaderText } from '../engine/shader.js';
 import type { ShaderName } from '../kernels/shaders.generated.js';
 
-/** What the adapter can do at most: the rulers that kernels are measured with. */
+/** What the adapter can do at most, multiply-adds (2 FLOP each) and copying (bytes read plus bytes written): the rulers for kernels. */
 export interface Limits {
   fmaGflops: number;
   copyGBps: number;
@@ -42,48 +42,109 @@ async function prepare(device: GPUDevice, { shader, constants, buffers, workgrou
   };
 }
 
-/** The least milliseconds a dispatch takes, of several rounds long enough to time. The first one, which compiles, is not counted. */
-async function leastMs(device: GPUDevice, probe: Probe): Promise<number> {
+/** A probe that has run, and so has its code: times a dispatch, in rounds long enough to time. */
+async function ready(device: GPUDevice, probe: Probe): Promise<() => Promise<number>> {
   const run = await prepare(device, probe);
   await run(1);
   let dispatches = 1;
-  let ms = await run(dispatches);
-  while (ms < TARGET_MS && dispatches < 4096) {
+  for (let ms = await run(1); ms < TARGET_MS && dispatches < 4096; ms = await run(dispatches))
     dispatches = Math.ceil(dispatches * Math.min(4, (1.2 * TARGET_MS) / ms));
-    ms = await run(dispatches);
-  }
-  for (let round = 1; round < ROUNDS; round++) ms = Math.min(ms, await run(dispatches));
-  return ms / dispatches;
+  return async () => (await run(dispatches)) / dispatches;
 }
 
+async function leastMs(round: () => Promise<number>): Promise<number> {
+  let ms = await round();
+  for (let i = 1; i < ROUNDS; i++) ms = Math.min(ms, await round());
+  return ms;
+}
+
+/** A limit: the best kernel for it, and its rate at the best of several rounds. */
+interface Limit {
+  readonly rate: number;
+  readonly round: () => Promise<number>;
+}
+
+/** Of several kernels, which do `work` a dispatch, the best one. */
+async function bestOf(device: GPUDevice, kernels: { work: number; probe: Probe }[]): Promise<Limit> {
+  let best: Limit = { rate: 0, round: async () => 0 };
+  for (const { work, probe } of kernels) {
+    const round = await ready(device, probe);
+    const rate = work / (await leastMs(round)) / 1e6;
+    if (rate > best.rate) best = { rate, round: async () => work / (await round()) / 1e6 };
+  }
+  return best;
+}
+
+const storage = (device: GPUDevice, label: string, size: number) =>
+  device.createBuffer({ label, size, usage: STORAGE });
+
+/** Workgroups that fill a GPU would take seconds on a driver that computes on the CPU. */
+const fillingGroups = (software: boolean): number => (software ? 256 : 16384);
+
 /**
- * Multiply-adds (2 FLOP each) and copying (bytes read plus bytes written) at the best of several kernels, in a second or two.
- * `software`: a driver that computes on the CPU, where the dispatches that fill a GPU would take seconds.
+ * The limits of an adapter, to be measured again beside whatever is measured by them: a shared machine is not always as fast.
+ * `software`: a driver that computes on the CPU.
  */
+export class LimitProbes {
+  private constructor(
+    private readonly buffers: readonly GPUBuffer[],
+    private readonly fma: Limit,
+    private readonly copy: Limit,
+  ) {}
+
+  /** Tries several kernels for each limit, in a second or two. */
+  static async open(device: GPUDevice, software: boolean): Promise<LimitProbes> {
+    const workgroups = fillingGroups(software);
+    const sums = storage(device, 'probe sums', workgroups * 64 * 4);
+    const fma = [2, 3, 4].map((VECTORS) => ({
+      work: workgroups * 64 * FMA_LOOPS * 4 * VECTORS * 4 * 2,
+      probe: fmaProbe(VECTORS, sums, workgroups),
+    }));
+    const buffers = [storage(device, 'probe source', COPY_BYTES), storage(device, 'probe copy', COPY_BYTES)];
+    const copy = [1, 4, 8].map((VECTORS) => ({
+      work: 2 * COPY_BYTES,
+      probe: {
+        shader: 'probe/copy' as const,
+        constants: { VECTORS },
+        buffers,
+        workgroups: COPY_BYTES / 16 / 256 / VECTORS,
+      },
+    }));
+    return new LimitProbes([sums, ...buffers], await bestOf(device, fma), await bestOf(device, copy));
+  }
+
+  /** At the best of several rounds. */
+  get best(): Limits {
+    return { fmaGflops: this.fma.rate, copyGBps: this.copy.rate };
+  }
+
+  /** One round more of the best kernel of each. */
+  async again(): Promise<Limits> {
+    return { fmaGflops: await this.fma.round(), copyGBps: await this.copy.round() };
+  }
+
+  release(): void {
+    for (const buffer of this.buffers) buffer.destroy();
+  }
+}
+
+const fmaProbe = (VECTORS: number, sums: GPUBuffer, workgroups: number): Probe => ({
+  shader: 'probe/fma',
+  constants: { VECTORS, ROUNDS: FMA_LOOPS },
+  buffers: [sums],
+  workgroups,
+});
+
 export async function measureLimits(device: GPUDevice, software: boolean): Promise<Limits> {
-  const groups = software ? 256 : 16384;
-  const buffer = (label: string, size: number) => device.createBuffer({ label, size, usage: STORAGE });
-  const sums = buffer('probe sums', groups * 64 * 4);
-  let fmaGflops = 0;
-  for (const VECTORS of [2, 3, 4]) {
-    const flops = groups * 64 * FMA_LOOPS * 4 * VECTORS * 4 * 2;
-    const probe: Probe = {
-      shader: 'probe/fma',
-      constants: { VECTORS, ROUNDS: FMA_LOOPS },
-      buffers: [sums],
-      workgroups: groups,
-    };
-    fmaGflops = Math.max(fmaGflops, flops / (await leastMs(device, probe)) / 1e6);
-  }
-  const buffers = [buffer('probe source', COPY_BYTES), buffer('probe copy', COPY_BYTES)];
-  let copyGBps = 0;
-  for (const VECTORS of [1, 4, 8]) {
-    const workgroups = COPY_BYTES / 16 / 256 / VECTORS;
-    const ms = await leastMs(device, { shader: 'probe/copy', constants: { VECTORS }, buffers, workgroups });
-    copyGBps = Math.max(copyGBps, (2 * COPY_BYTES) / ms / 1e6);
-  }
-  for (const made of [sums, ...buffers]) made.destroy();
-  return { fmaGflops, copyGBps };
+  const probes = await LimitProbes.open(device, software);
+  probes.release();
+  return probes.best;
+}
+
+export function medianLimits(measured: readonly Limits[]): Limits {
+  const median = (key: keyof Limits): number =>
+    measured.map((limits) => limits[key]).sort((a, b) => a - b)[measured.length >> 1] ?? 0;
+  return { fmaGflops: median('fmaGflops'), copyGBps: median('copyGBps') };
 }
 
 /**
@@ -95,15 +156,10 @@ export async function waitingCost(
   software: boolean,
   busyMs: () => number,
 ): Promise<number> {
-  const workgroups = software ? 256 : 16384;
-  const sums = device.createBuffer({ label: 'probe sums', size: workgroups * 64 * 4, usage: STORAGE });
-  const probe: Probe = {
-    shader: 'probe/fma',
-    constants: { VECTORS: 3, ROUNDS: FMA_LOOPS },
-    buffers: [sums],
-    workgroups,
-  };
-  const each = await leastMs(device, probe);
+  const workgroups = fillingGroups(software);
+  const sums = storage(device, 'probe sums', workgroups * 64 * 4);
+  const probe = fmaProbe(3, sums, workgroups);
+  const each = await leastMs(await ready(device, probe));
   const run = await prepare(device, probe);
   const before = busyMs();
   const ms = await run(Math.ceil(500 / each));

@@ -25,7 +25,7 @@ export function rooflinePage(report: KernelReport): string {
       ms.toFixed(3),
       gflops.toFixed(2),
       gbps.toFixed(2),
-      percentOfRoof(kernel, report),
+      percentOfRoof(kernel),
     ];
     return `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
   });
@@ -38,7 +38,7 @@ td, th { padding: 2px 8px; border-bottom: 1px solid #ddd; text-align: left; }
 text { font: 11px system-ui, sans-serif; fill: #444; }
 </style>
 <h1>Kernels under the roofline</h1>
-<p>${escaped(adapter)}: ${report.fmaGflops.toFixed(1)} GFLOP/s multiply-add, ${report.copyGBps.toFixed(2)} GB/s copy, measured in the same run.</p>
+<p>${escaped(adapter)}: ${report.fmaGflops.toFixed(1)} GFLOP/s multiply-add, ${report.copyGBps.toFixed(2)} GB/s copy, the medians over the run; shares are of what was measured between a kernel's own rounds.</p>
 ${chart(report)}
 <table><tr><th>#</th><th>operation</th><th>shape</th><th>variant</th><th>ms</th><th>GFLOP/s</th><th>GB/s</th><th>of its roof</th></tr>
 ${rows.join('\n')}
@@ -57,8 +57,8 @@ export const roofAt = (
   { fmaGflops, copyGBps }: Pick<KernelReport, 'fmaGflops' | 'copyGBps'>,
 ): number => Math.min(fmaGflops, intensity * copyGBps);
 
-const percentOfRoof = (kernel: KernelTiming, report: KernelReport): string =>
-  `${Math.round((100 * kernel.gflops) / roofAt(intensityOf(kernel), report))} %`;
+const percentOfRoof = (kernel: KernelTiming): string =>
+  `${Math.round((100 * kernel.gflops) / roofAt(intensityOf(kernel), kernel.limits))} %`;
 
 function chart(report: KernelReport): string {
   const shown = report.kernels.filter(({ gflops, gbps }) => gflops > 0 && gbps > 0);
@@ -70,7 +70,7 @@ function chart(report: KernelReport): string {
   const points = shown.map((kernel) => {
     const number = report.kernels.indexOf(kernel) + 1;
     const [cx, cy] = [x.at(intensityOf(kernel)), y.at(kernel.gflops)];
-    const title = `${kernel.op} ${kernel.shape}, ${kernel.variant}: ${kernel.ms.toFixed(3)} ms, ${percentOfRoof(kernel, report)} of its roof`;
+    const title = `${kernel.op} ${kernel.shape}, ${kernel.variant}: ${kernel.ms.toFixed(3)} ms, ${percentOfRoof(kernel)} of its roof`;
     return `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4" fill="#2b6cb0"><title>${escaped(title)}</title></circle><text x="${(cx + 6).toFixed(1)}" y="${(cy + 4).toFixed(1)}">${number}</text>`;
   });
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Roofline">
