@@ -1,12 +1,7 @@
-import {
-  type Kernel,
-  KernelCache,
-  type Place,
-  TEXTURE_ROW_BYTES,
-  TEXTURE_WIDTH,
-  textureRows,
-} from './gpu-program.js';
+import { type Kernel, KernelCache, type Place } from './gpu-program.js';
+import type { Pass } from './op.js';
 import { type Plan, Scratch, slotPool, slotRanks } from './plan.js';
+import { TEXTURE_ROW_BYTES, tallestStaged, textureBytes, textureSize } from './staging.js';
 import { alignTo, BYTES, bytesOf, type DType, type NumberArray, type Tensor } from './tensor.js';
 
 interface NamedBuffer {
@@ -41,7 +36,7 @@ export class GpuMemory {
 
   get bytes(): number {
     return this.all().reduce(
-      (sum, resource) => sum + ('size' in resource ? resource.size : resource.height * TEXTURE_ROW_BYTES),
+      (sum, resource) => sum + ('size' in resource ? resource.size : textureBytes(resource.height)),
       0,
     );
   }
@@ -124,14 +119,14 @@ export class GpuMemory {
    * as tall as the largest tensor that is ever staged there.
    */
   reserveTextures(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): StagingTexture[] {
-    return tallestStaged(plans, kernels).map((height, i) => {
+    const reflectionOf = (pass: Pass) => kernels.get(KernelCache.key(pass))!.reflection;
+    return tallestStaged(plans, reflectionOf).map((height, i) => {
       const old = this.textures[i];
       if (old && old.texture.height >= height) return old;
       if (old) this.retired.push(old.texture);
-      const size = [TEXTURE_WIDTH, height];
       const texture = this.device.createTexture({
         label: `staging ${i}`,
-        size,
+        size: textureSize(height),
         format: 'rgba32float',
         usage: STAGING,
       });
@@ -196,22 +191,6 @@ export class GpuMemory {
     this.fresh.push(buffer);
     return buffer;
   }
-}
-
-/** Rows of the tallest tensor staged at each position of a pass. */
-function tallestStaged(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): number[] {
-  const rows: number[] = [];
-  for (const { names, passes } of plans.flatMap(({ calls }) => calls))
-    for (const pass of passes) {
-      const { bindings } = kernels.get(KernelCache.key(pass))!.reflection;
-      bindings
-        .filter(({ kind }) => kind === 'texture')
-        .forEach(({ name }, i) => {
-          const value = names.get(pass.bind?.[name] ?? name);
-          if (value) rows[i] = Math.max(rows[i] ?? 1, textureRows(value));
-        });
-    }
-  return rows;
 }
 
 function pad(data: Exclude<NumberArray, Float64Array>, bytes: number): Uint8Array {

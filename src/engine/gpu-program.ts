@@ -1,13 +1,10 @@
 import { ShaderError } from '../errors.js';
 import type { Capabilities, Pass } from './op.js';
-import { type Plan, Scratch } from './plan.js';
+import type { Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
 import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
-import { bytesOf, type NumberArray, type Tensor } from './tensor.js';
-
-/** Width of staging textures in texels of four f32: texel i of a tensor lies at (i % 1024, i / 1024). */
-export const TEXTURE_WIDTH = 1024;
-export const TEXTURE_ROW_BYTES = TEXTURE_WIDTH * 16;
+import { TEXTURE_ROW_BYTES, TEXTURE_WIDTH, textureRows } from './staging.js';
+import type { NumberArray, Tensor } from './tensor.js';
 
 /** What the platform lends: a device, and a way to learn that it failed. */
 export interface Device {
@@ -196,7 +193,3 @@ export function withoutRepeatedStages(commands: readonly Command[]): Command[] {
 
 const overlap = (a: Place, b: Place): boolean =>
   a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-
-/** Rows of a staging texture that a tensor fills. */
-export const textureRows = (value: Tensor | Scratch): number =>
-  Math.ceil((value instanceof Scratch ? value.bytes : bytesOf(value)) / TEXTURE_ROW_BYTES);

@@ -1,8 +1,9 @@
-import type { Capabilities } from './op.js';
+import type { Capabilities, Pass } from './op.js';
 import { largestBinding, type Plan, plan, slotPool } from './plan.js';
 import { bufferNeeds, type ProgramSource } from './runtime.js';
-import { kernelKey, reflect, shaderText } from './shader.js';
-import { alignTo, BYTES, bytesOf, type Meta } from './tensor.js';
+import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
+import { tallestStaged, textureBytes } from './staging.js';
+import { alignTo, BYTES, type Meta } from './tensor.js';
 
 /** Device memory of programs compiled together, in bytes, by part. */
 export interface MemoryReport {
@@ -19,8 +20,6 @@ export interface MemoryReport {
   readonly flops: Readonly<Record<string, number>>;
 }
 
-const TEXTURE_ROW = 16_384;
-
 /** What compile() would take, worked out without a GPU. */
 export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabilities): MemoryReport {
   const plans = sources.map(({ graph, retain }) => plan(graph, capabilities, retain ? { retain } : {}));
@@ -31,7 +30,7 @@ export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabi
     ]),
   );
   const slots = slotPool(plans).reduce((a, b) => a + b, 0);
-  const staging = stagingBytes(plans);
+  const staging = tallestStaged(plans, reflectionOf).reduce((sum, rows) => sum + textureBytes(rows), 0);
   const byName = <T>(value: (made: Plan) => T): Record<string, T> =>
     Object.fromEntries(sources.map(({ name }, i) => [name, value(plans[i]!)]));
   const keys = plans.flatMap(({ calls }) =>
@@ -51,30 +50,12 @@ export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabi
   };
 }
 
-/** The tallest tensor staged at each position; positions share textures over all passes. */
-function stagingBytes(plans: readonly Plan[]): number {
-  const tallest: number[] = [];
-  for (const { names, passes } of plans.flatMap(({ calls }) => calls))
-    for (const pass of passes)
-      textureNames(pass.shader, pass.constants ?? {}).forEach((name, i) => {
-        const value = names.get(pass.bind?.[name] ?? name);
-        const bytes = !value ? 0 : 'bytes' in value ? value.bytes : bytesOf(value);
-        tallest[i] = Math.max(tallest[i] ?? 0, alignTo(bytes, TEXTURE_ROW));
-      });
-  return tallest.reduce((a, b) => a + b, 0);
-}
-
-const known = new Map<string, string[]>();
-function textureNames(shader: string, constants: Readonly<Record<string, number | boolean>>): string[] {
+const known = new Map<string, Reflection>();
+function reflectionOf({ shader, constants }: Pass): Reflection {
   const key = kernelKey(shader, constants);
-  let names = known.get(key);
-  if (!names) {
-    names = reflect(shaderText(shader, constants)).bindings.flatMap(({ name, kind }) =>
-      kind === 'texture' ? [name] : [],
-    );
-    known.set(key, names);
-  }
-  return names;
+  const found = known.get(key) ?? reflect(shaderText(shader, constants));
+  known.set(key, found);
+  return found;
 }
 
 /** Why these programs cannot run on an adapter, in words; undefined if they can. */
