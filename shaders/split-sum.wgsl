@@ -1,21 +1,29 @@
-// y[i] = sum over splits s of parts[s, i], in order. One thread an element of y.
+// y[i] = sum over splits s of parts[s, i], in order. One thread a V of y.
 #include "lib/grid"
+#include "lib/vector"
 
 struct Params { size: u32, splits: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> parts: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#if TEXTURE
+#include "lib/texel"
+@group(0) @binding(1) var parts: texture_storage_2d<rgba32float, read>;
+fn partAt(i: u32) -> V { return textureLoad(parts, texel(i)); }
+#else
+@group(0) @binding(1) var<storage, read> parts: array<V>;
+fn partAt(i: u32) -> V { return parts[i]; }
+#endif
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = params;
-  let i = flat(workgroup, grid) * 256u + lane;
+  let i = flat(workgroup, grid) * 64u + lane;
   if (i >= p.size) { return; }
 #if ACCUMULATE
   var sum = y[i];
 #else
-  var sum = 0.0;
+  var sum = V(0.0);
 #endif
-  for (var s = 0u; s < p.splits; s++) { sum += parts[s * p.size + i]; }
+  for (var s = 0u; s < p.splits; s++) { sum += partAt(s * p.size + i); }
   y[i] = sum;
 }

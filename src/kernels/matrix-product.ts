@@ -1,5 +1,7 @@
 import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
+import { prefersTextures } from './adapter-traits.js';
+import { widthFor } from './blocks.js';
 
 /** What is computed of a convolution: y, or the gradient of x (data) or of w (weights). Each is a matrix product. */
 export type Direction = 'forward' | 'data' | 'weights';
@@ -44,7 +46,7 @@ export const splitScratch = ({ splits }: Split, { outputs }: Call<Attributes>): 
  */
 export function splitPasses(
   { splits }: Split,
-  { outputs, accumulate }: Call<Attributes>,
+  { outputs, accumulate, capabilities }: Call<Attributes>,
   product: Omit<Pass, 'bind'>,
   operands: Operands,
 ): Pass[] {
@@ -56,12 +58,14 @@ export function splitPasses(
     bind: { ...operands, result: whole ? operands.result : 'parts' },
   };
   if (whole) return [main];
-  const size = sizeOf(outputs[0]!.shape);
+  const elements = sizeOf(outputs[0]!.shape);
+  const VEC = widthFor(elements);
+  const size = elements / VEC;
   const sum: Pass = {
     shader: 'split-sum',
-    constants: { ACCUMULATE },
+    constants: { ACCUMULATE, VEC, TEXTURE: VEC === 4 && prefersTextures(capabilities) },
     params: { size, splits },
-    grid: linearGrid(size, 256),
+    grid: linearGrid(size, 64),
     bind: { y: operands.result },
   };
   return [main, sum];
