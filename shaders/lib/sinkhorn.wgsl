@@ -35,12 +35,22 @@ fn transport(side: u32, cost: f32, potential: f32, facing: f32) -> f32 {
 }
 
 // Sums of VALUES values over `lanes` neighbouring threads (a power of two); valid on the first of them. Software adapters give each
-// task a thread of its own: there a barrier costs more than the sum.
-#if SPLIT
-var<workgroup> laneSums: array<array<f32, VALUES>, GROUP>;
-#endif
+// task a thread of its own: there a barrier costs more than the sum. SUBGROUP: `lanes` are at most the lanes of a subgroup, which needs
+// no barriers at all.
+#if SUBGROUP
+enable subgroups;
 fn sumLanes(values: array<f32, VALUES>, lane: u32, lanes: u32) -> array<f32, VALUES> {
-#if SPLIT
+  var sums = values;
+  for (var width = lanes / 2u; width > 0u; width >>= 1u) {
+#unroll n VALUES
+    sums[$n] += subgroupShuffleXor(sums[$n], width);
+#end
+  }
+  return sums;
+}
+#elif SPLIT
+var<workgroup> laneSums: array<array<f32, VALUES>, GROUP>;
+fn sumLanes(values: array<f32, VALUES>, lane: u32, lanes: u32) -> array<f32, VALUES> {
   laneSums[lane] = values;
   workgroupBarrier();
   for (var width = lanes / 2u; width > 0u; width >>= 1u) {
@@ -54,7 +64,7 @@ fn sumLanes(values: array<f32, VALUES>, lane: u32, lanes: u32) -> array<f32, VAL
   let sums = laneSums[lane];
   workgroupBarrier();
   return sums;
-#else
-  return values;
-#endif
 }
+#else
+fn sumLanes(values: array<f32, VALUES>, lane: u32, lanes: u32) -> array<f32, VALUES> { return values; }
+#endif

@@ -13,3 +13,11 @@ export const avoidsBarriers = ({ software, subgroupSize }: Capabilities): boolea
  */
 export const prefersTextures = ({ software, subgroupSize }: Capabilities): boolean =>
   software && subgroupSize === 8;
+
+/**
+ * Whether threads may hand sums round in a subgroup without memory and barriers: on a GPU all of whose subgroups are of one size.
+ * That their lanes are consecutive threads nothing promises, so a variant that counts on it is no default: the tuner compares its values
+ * with the naive one's first.
+ */
+export const sumsInSubgroups = ({ software, features, subgroupSize }: Capabilities): boolean =>
+  !software && features.has('subgroups') && subgroupSize > 0;

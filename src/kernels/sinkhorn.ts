@@ -2,6 +2,7 @@ import { type Call, type Capabilities, f32, type Metas, need, op, type Pass } fr
 import type { Meta, Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
 import { costGradient, type Problem, solve, transportCost } from './sinkhorn-reference.js';
+import { bothWays, subgroupOf, type Way } from './subgroup-sums.js';
 
 export type SinkhornAttributes = {
   readonly epsilon: number;
@@ -51,13 +52,16 @@ function problem(x: Float64Array, y: Float64Array, { inputs, attrs }: Metas<Sink
 
 /**
  * How tasks, each a sum over all points, are laid out. A lone workgroup takes them all, so that many steps fit in a dispatch; else each
- * dispatch is one step of many workgroups. On a GPU a task is shared by lanes, a power of two; on the CPU it is one thread's, without
- * barriers.
+ * dispatch is one step of many workgroups. On a GPU a task is shared by lanes, a power of two, in workgroup memory or in a subgroup; on
+ * the CPU it is one thread's, without barriers.
  */
-function layout(tasks: number, alone: boolean, { software }: Capabilities) {
+function layout(tasks: number, alone: boolean, capabilities: Capabilities, way: Way) {
+  const { software, subgroupSize } = capabilities;
   const group = software && !alone ? 64 : 256;
-  const lanes = software ? 1 : alone ? group / 2 ** Math.ceil(Math.log2(tasks)) : 32;
-  const constants = { GROUP: group, SPLIT: !software, ALONE: alone };
+  const most = software ? 1 : alone ? group / 2 ** Math.ceil(Math.log2(tasks)) : 32;
+  const lanes = way === 'subgroups' ? Math.min(most, subgroupSize) : most;
+  const split = !software && way === 'naive';
+  const constants = { GROUP: group, SPLIT: split, ALONE: alone, ...subgroupOf(way, capabilities) };
   return { constants, lanes, groups: Math.ceil((tasks * lanes) / group) };
 }
 
@@ -76,11 +80,11 @@ const packPass = (points: number, dimensions: number): Pass => {
 };
 
 /** Every half-step (u, then v) of every iteration, then the cost. */
-function forwardPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>): Pass[] {
+function forwardPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>, way: Way): Pass[] {
   const { points, dimensions } = sizes(inputs);
   const { epsilon, iterations, threshold } = attrs;
   const alone = points <= SINGLE_GROUP;
-  const { constants, lanes, groups } = layout(points, alone, capabilities);
+  const { constants, lanes, groups } = layout(points, alone, capabilities, way);
   const grid = [groups, 1, 1] as const;
   const common = { points, lanes, sharpness: 1 / epsilon };
   const moving = { ...common, epsilon, threshold, iterations, logMarginal: logMarginal(points) };
@@ -98,15 +102,20 @@ function forwardPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>
       params: common,
       grid,
     },
-    { shader: 'sinkhorn-total', params: { size: points }, grid: [1, 1, 1] },
+    {
+      shader: 'sinkhorn-total',
+      constants: subgroupOf(way, capabilities),
+      params: { size: points },
+      grid: [1, 1, 1],
+    },
   ];
 }
 
 /** The cost's own derivative, then back through every half-step; each for both sides' points. */
-function gradientPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>): Pass[] {
+function gradientPasses({ inputs, attrs, capabilities }: Call<SinkhornAttributes>, way: Way): Pass[] {
   const { points, dimensions } = sizes(inputs);
   const alone = points <= SINGLE_GROUP;
-  const { constants, lanes, groups } = layout(2 * points, alone, capabilities);
+  const { constants, lanes, groups } = layout(2 * points, alone, capabilities, way);
   const pairs = 2 * points ** 2;
   const groupsAtOnce = Math.ceil(groups / Math.ceil(pairs / PAIRS_PER_DISPATCH));
   const passes = [packPass(points, dimensions)];
@@ -152,15 +161,13 @@ export const sinkhornOp = op<SinkhornAttributes>({
     const { points } = sizes(inputs);
     return [f32(1), f32(attrs.iterations, HISTORY_ROWS, points), { shape: [1], dtype: 'u32' }];
   },
-  variants: {
-    naive: {
-      scratch: ({ inputs }) => {
-        const { points, dimensions } = sizes(inputs);
-        return { points: 2 * points * dimensions, rowCosts: points };
-      },
-      passes: forwardPasses,
+  variants: bothWays<SinkhornAttributes>((way) => ({
+    scratch: ({ inputs }) => {
+      const { points, dimensions } = sizes(inputs);
+      return { points: 2 * points * dimensions, rowCosts: points };
     },
-  },
+    passes: (call) => forwardPasses(call, way),
+  })),
   gradient: ({ inputs: [x, y], outputs: [, history, count], dys: [dy], attrs }) =>
     dy ? sinkhornGradientOp.call([x, y, history, count, dy], attrs) : [],
   reference: ([x, y], call) => {
@@ -185,15 +192,13 @@ export const sinkhornGradientOp = op<SinkhornAttributes>({
     const { shape } = need(inputs, 0);
     return [f32(...shape), f32(...shape)];
   },
-  variants: {
-    naive: {
-      scratch: ({ inputs }) => {
-        const { points, dimensions } = sizes(inputs);
-        return { points: 2 * points * dimensions, weights: 2 * points };
-      },
-      passes: gradientPasses,
+  variants: bothWays<SinkhornAttributes>((way) => ({
+    scratch: ({ inputs }) => {
+      const { points, dimensions } = sizes(inputs);
+      return { points: 2 * points * dimensions, weights: 2 * points };
     },
-  },
+    passes: (call) => gradientPasses(call, way),
+  })),
   reference: ([x, y, history, count, dcost], call) =>
     costGradient(problem(x!, y!, call), { history: history!, count: count![0]! }, dcost![0]!),
   cost: cost(4),

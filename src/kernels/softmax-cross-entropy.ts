@@ -2,6 +2,7 @@ import { f32, linearGrid, type Metas, need, op, trafficOf } from '../engine/op.j
 import { type Meta, sizeOf, type Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
 import { logSoftmaxRows, rowsOf } from './softmax.js';
+import { bothWays, subgroupOf } from './subgroup-sums.js';
 
 const isMixed = (inputs: readonly (Meta | undefined)[]): boolean => inputs[3] !== undefined;
 
@@ -62,16 +63,13 @@ export const softmaxCrossEntropyOp = op({
     check(inputs);
     return [f32(1)];
   },
-  variants: {
-    naive: {
-      passes: ({ inputs }) => {
-        const constants = { MIXED: isMixed(inputs) };
-        return [
-          { shader: 'softmax-cross-entropy', constants, params: rowsOf(need(inputs, 0)), grid: [1, 1, 1] },
-        ];
-      },
+  variants: bothWays((way) => ({
+    passes: ({ inputs, capabilities }) => {
+      const constants = { MIXED: isMixed(inputs), ...subgroupOf(way, capabilities) };
+      const params = rowsOf(need(inputs, 0));
+      return [{ shader: 'softmax-cross-entropy', constants, params, grid: [1, 1, 1] }];
     },
-  },
+  })),
   gradient: ({ inputs, dys: [dy], wants, into }) =>
     wants(0) ? softmaxCrossEntropyGradientOp.call([...inputs, dy], {}, [into(0)]) : [],
   reference: (values, { inputs }) => {

@@ -2,6 +2,7 @@ import { f32, linearGrid, type Metas, need, op, trafficOf } from '../engine/op.j
 import { type Meta, sizeOf, type Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
 import { logSoftmaxRows, rowsOf, type TemperatureAttributes } from './softmax.js';
+import { bothWays, subgroupOf } from './subgroup-sums.js';
 
 type GradientAttributes = TemperatureAttributes & { readonly of: 'a' | 'b' };
 
@@ -38,14 +39,12 @@ export const softmaxKlOp = op<TemperatureAttributes>({
     check(inputs, temperature);
     return [f32(1)];
   },
-  variants: {
-    naive: {
-      passes: ({ inputs, attrs: { temperature } }) => {
-        const params = { ...rowsOf(need(inputs, 0)), temperature };
-        return [{ shader: 'softmax-kl', params, grid: [1, 1, 1] }];
-      },
+  variants: bothWays<TemperatureAttributes>((way) => ({
+    passes: ({ inputs, attrs: { temperature }, capabilities }) => {
+      const params = { ...rowsOf(need(inputs, 0)), temperature };
+      return [{ shader: 'softmax-kl', constants: subgroupOf(way, capabilities), params, grid: [1, 1, 1] }];
     },
-  },
+  })),
   gradient: ({ inputs: [a, b], dys: [dy], attrs, wants, into }) =>
     (['a', 'b'] as const).map((of, i) =>
       wants(i) ? softmaxKlGradientOp.call([a, b, dy], { ...attrs, of }, [into(i)])[0] : undefined,
