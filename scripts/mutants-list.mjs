@@ -321,4 +321,32 @@ export const mutants = [
     replace: '+ (place - g * p.taps) * p.ci * p.co',
     check: operations('initial_weights'),
   },
+  {
+    name: 'a subgroup leaves half its lanes out of a sum',
+    file: 'shaders/lib/workgroup-sum.wgsl',
+    find: 'var width = SUBGROUP / 2u',
+    replace: 'var width = SUBGROUP / 4u',
+    check: operations('softmax_kl'),
+  },
+  {
+    name: 'the lanes of a subgroup meet the wrong partners',
+    file: 'shaders/lib/sinkhorn.wgsl',
+    find: 'subgroupShuffleXor(sums[$n], width)',
+    replace: 'subgroupShuffleXor(sums[$n], 1u)',
+    check: operations('sinkhorn'),
+  },
+  {
+    name: 'a quotient is not set right by what it leaves over',
+    file: 'shaders/lib/quotient.wgsl',
+    find: 'return q + bitcast<u32>(i32(floor(f32(rest) / f32(i32(b)))));',
+    replace: 'return q;',
+    check: ['test/kernels/quotient.test.ts'],
+  },
+  {
+    name: 'the parts of a split product lose the last one',
+    file: 'shaders/split-sum.wgsl',
+    find: 's < p.splits',
+    replace: 's + 1u < p.splits',
+    check: operations('conv2d_weight_gradient'),
+  },
 ];
