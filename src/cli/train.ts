@@ -214,6 +214,7 @@ class Run {
     const { session, name: adapter, variants } = detector;
     const about: About = { version: version(), adapter, flags: config, variants };
     await files.writeConfig(about);
+    this.display.stage('preparing weights', 0, 1); // drawn, or read, and saved: seconds, with many of them
     const { state, log } = await this.begin(session);
     const eventFolder = join('runs', config.name);
     if (config.overwrite) await removeEvents(eventFolder);
