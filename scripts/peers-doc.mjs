@@ -19,7 +19,7 @@ const digits = (ms) => (ms === null ? '-' : ms.toFixed(ms < 10 ? 2 : ms < 100 ? 
 const times = (theirs, ours) => (theirs === null ? '-' : `${(theirs / ours).toFixed(1)}x`);
 const peers = (row) => ['tfjs_ms', 'jaxjs_ms', 'torch_ms'].map((key) => row[key]);
 const source = ({ adapter, fma_gflops, copy_gbps }) =>
-  `Measured by \`npm run bench:peers\` on ${adapter}, two cores: ${fma_gflops.toFixed(0)} GFLOP/s multiply-add, ${copy_gbps.toFixed(1)} GB/s copy.`;
+  `Measured by \`npm run bench:peers\` on ${adapter}, two cores: ${fma_gflops.toFixed(0)} GFLOP/s multiply-add, ${copy_gbps.toFixed(1)} GB/s copy (medians of the run).`;
 
 const stepTable = ({ steps }) =>
   table([

@@ -121,8 +121,7 @@ async function compare(what, prepare, forTorch, check) {
   const torchRounds = [];
   for (let round = 0; round < ROUNDS; round++) {
     limits.push(await probes.again());
-    for (const run of runs)
-      if (round < 2 || run.rounds[0] < 5000) run.rounds.push(await timeAgain(run));
+    for (const run of runs) if (round < 2 || run.rounds[0] < 5000) run.rounds.push(await timeAgain(run));
     if (torch) torchRounds.push(await torch.round());
   }
   result.limits = medianLimits(limits);
