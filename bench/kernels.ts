@@ -2,6 +2,7 @@ import type { Case, Op } from '../src/engine/op.js';
 import { isValid } from '../src/engine/plan.js';
 import type { Runtime } from '../src/engine/runtime.js';
 import { Graph, type Tensor } from '../src/engine/tensor.js';
+import { median } from '../src/median.js';
 import { type LimitProbes, type Limits, medianLimits } from '../src/platform/probe.js';
 import { fillInput } from '../src/verify/fill.js';
 
@@ -98,7 +99,7 @@ export async function timeKernel(
     limits.push(await probes.again());
   }
   runtime.release();
-  const ms = rounds.sort((a, b) => a - b)[REPEATS >> 1]!;
+  const ms = median(rounds);
   const { flops, bytes } = op.cost({ inputs, outputs, attrs: sample.attrs });
   return {
     op: op.name,

@@ -1,6 +1,7 @@
 import type { GpuProgram } from '../src/engine/gpu-program.js';
 import { memoryOf } from '../src/engine/memory.js';
 import { profile, type Span } from '../src/engine/profiler.js';
+import { median } from '../src/median.js';
 import type { OpenDevice } from '../src/platform/node/open.js';
 import { Rng } from '../src/rng.js';
 import type { Session } from '../src/train/session.js';
@@ -21,8 +22,6 @@ export interface StepTiming {
   /** One step, dispatch by dispatch; undefined on an adapter without a clock. */
   readonly spans: readonly Span[] | undefined;
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Times training steps of a session on images of noise. */
 export async function timeStep(

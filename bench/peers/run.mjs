@@ -23,6 +23,7 @@ const { bytesOf, expected, flopsOf, inputsOf, kernelCases, stepCases } = await i
 const { gpuFor } = await import('./gpu.mjs');
 const { printTable, writeSvg } = await import('./output.mjs');
 const { LimitProbes, medianLimits } = await import('../../dist/src/platform/probe.js');
+const { median } = await import('../../dist/src/median.js');
 
 const ROUND_MS = 60;
 const ROUNDS = 5;
@@ -40,7 +41,7 @@ const torch = startTorch();
 const notes = new Set();
 
 /** Taken in the same rounds as everything else, since a shared machine is not always as fast. */
-const probes = await LimitProbes.open(clew.device.device, clew.adapter.software);
+const limitProbes = await LimitProbes.open(clew.device.device, clew.adapter.software);
 const wanted = (text) => new RegExp(flags.case ?? '').test(text);
 const cases = [];
 if (flags.only !== 'steps')
@@ -120,7 +121,7 @@ async function compare(what, prepare, forTorch, check) {
   const limits = [];
   const torchRounds = [];
   for (let round = 0; round < ROUNDS; round++) {
-    limits.push(await probes.again());
+    limits.push(await limitProbes.again());
     for (const run of runs) if (round < 2 || run.rounds[0] < 5000) run.rounds.push(await timeAgain(run));
     if (torch) torchRounds.push(await torch.round());
   }
@@ -132,10 +133,6 @@ async function compare(what, prepare, forTorch, check) {
   // The better of one and two threads.
   result.torch_ms = torch ? Math.min(...[0, 1].map((i) => median(torchRounds.map((ms) => ms[i])))) : null;
   return result;
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 /** One run before the clock starts: caches and page tables hold what the side before has left. */

@@ -1,5 +1,6 @@
 import { shaderText } from '../engine/shader.js';
 import type { ShaderName } from '../kernels/shaders.generated.js';
+import { median } from '../median.js';
 
 /** What the adapter can do at most, multiply-adds (2 FLOP each) and copying (bytes read plus bytes written): the rulers for kernels. */
 export interface Limits {
@@ -141,11 +142,10 @@ export async function measureLimits(device: GPUDevice, software: boolean): Promi
   return probes.best;
 }
 
-export function medianLimits(measured: readonly Limits[]): Limits {
-  const median = (key: keyof Limits): number =>
-    measured.map((limits) => limits[key]).sort((a, b) => a - b)[measured.length >> 1] ?? 0;
-  return { fmaGflops: median('fmaGflops'), copyGBps: median('copyGBps') };
-}
+export const medianLimits = (measured: readonly Limits[]): Limits => ({
+  fmaGflops: median(measured.map(({ fmaGflops }) => fmaGflops)),
+  copyGBps: median(measured.map(({ copyGBps }) => copyGBps)),
+});
 
 /**
  * The share of a core that waiting for the GPU costs this thread, over a job of about half a second. `busyMs` reads the thread's
