@@ -1,6 +1,7 @@
 import { byOperation, chromeTrace, type StepTiming, timeStep } from '../../bench/step.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../io/files.js';
+import { initialise } from '../model/initialise.js';
 import type { ConfigOf } from './config.js';
 import { memoryBudget } from './datasets.js';
 import { openDetector } from './detector.js';
@@ -33,6 +34,7 @@ export async function benchStep(config: ConfigOf<'bench'>): Promise<void> {
   try {
     if (!device)
       throw new UserError('--adapter reference: it is not there to be timed; choose a GPU or driver');
+    await initialise(runtime, session.table, config.seed); // zeros would give no finite loss, and the optimizer nothing to do
     const timing = await timeStep(session, device, config.bs, REPEATS, (done) =>
       display.stage('steps', done, REPEATS),
     );

@@ -97,7 +97,7 @@ class Backward {
   }
 
   private store(base: Tensor, place: Tensor, value: Tensor): void {
-    if (value.root !== place.root) {
+    if (value.root !== place.root || value.start !== place.start) {
       const more = this.accumulateInto || this.reached.has(base);
       if (more) accumulate(place, value);
       else copyInto(place, value);

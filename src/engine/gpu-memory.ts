@@ -155,22 +155,20 @@ export class GpuMemory {
 
   /** Where a tensor or temporary of a plan lies, whose slots are these buffers. */
   place(value: Tensor | Scratch, { slotOf }: Plan, slots: readonly GPUBuffer[]): Place {
-    if (!(value instanceof Scratch) && value.root.storage.kind === 'buffer') {
-      const { buffer, offset } = value.root.storage;
-      return {
-        buffer: this.buffer(buffer).buffer,
-        offset: offset * BYTES[value.dtype],
-        bytes: bytesOf(value),
-      };
-    }
-    const slot = slotOf.get(value instanceof Scratch ? value : value.root);
+    if (value instanceof Scratch)
+      return { buffer: slots[slotOf.get(value)!]!, offset: 0, bytes: value.bytes };
+    const { root, start, dtype } = value;
+    const { storage } = root;
+    const range = (buffer: GPUBuffer, offset: number): Place => ({
+      buffer,
+      offset: offset * BYTES[dtype],
+      bytes: bytesOf(value),
+    });
+    if (storage.kind === 'buffer') return range(this.buffer(storage.buffer).buffer, storage.offset + start);
+    const slot = slotOf.get(root);
     if (slot === undefined)
       throw new Error('this tensor has no place: it is not part of the program, or not retained');
-    return {
-      buffer: slots[slot]!,
-      offset: 0,
-      bytes: value instanceof Scratch ? value.bytes : bytesOf(value),
-    };
+    return range(slots[slot]!, start);
   }
 
   private all(): (GPUBuffer | GPUTexture)[] {

@@ -1,7 +1,7 @@
 import type { Capabilities } from './op.js';
 import { mutated, type Plan, plan } from './plan.js';
 import { bufferNeeds, type Program, type ProgramSource, type Runtime, type Step } from './runtime.js';
-import { BYTES, type DType, type Node, type NumberArray, sizeOf, type Tensor } from './tensor.js';
+import { BYTES, type DType, type Node, type NumberArray, type Tensor } from './tensor.js';
 
 const capabilities: Capabilities = { software: true, subgroupSize: 0, features: new Set(), limits: {} };
 
@@ -84,20 +84,23 @@ class ReferenceProgram implements Program {
   }
 
   async inspect(tensor: Tensor): Promise<NumberArray> {
-    const value = this.values.get(tensor.root);
+    const { root, start, size } = tensor;
+    const value = this.values.get(root);
     if (!value)
       throw new Error('inspect: this tensor has no value; name it in `retain` and run the program first');
-    return value.slice(0, sizeOf(tensor.shape));
+    return value.slice(start, start + size);
   }
 
   private runNode(node: Node, buffer: (name: string) => Float64Array): void {
-    const place = (tensor: Tensor): Float64Array => {
-      const { storage, size } = tensor.root;
-      if (storage.kind === 'buffer')
-        return buffer(storage.buffer).subarray(storage.offset, storage.offset + size);
-      const value = this.values.get(tensor.root) ?? new Float64Array(size);
-      this.values.set(tensor.root, value);
-      return value;
+    const place = ({ root, start, size }: Tensor): Float64Array => {
+      const { storage } = root;
+      if (storage.kind === 'buffer') {
+        const first = storage.offset + start;
+        return buffer(storage.buffer).subarray(first, first + size);
+      }
+      const value = this.values.get(root) ?? new Float64Array(root.size);
+      this.values.set(root, value);
+      return value.subarray(start, start + size);
     };
     const empty = new Float64Array(0);
     const inputs = node.inputs.map((input) => (input ? place(input) : empty));

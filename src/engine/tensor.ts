@@ -24,12 +24,12 @@ export class ShapeError extends Error {
 
 /**
  * Where a tensor's elements live: in a range of a named buffer that outlives the program (`buffer`, offset in elements), in a slot
- * that the memory plan assigns (`planned`), or in another tensor's place under another shape (`view`).
+ * that the memory plan assigns (`planned`), or in another tensor's place under another shape (`view`, from its element `offset` on).
  */
 export type Storage =
   | { readonly kind: 'buffer'; readonly buffer: string; readonly offset: number }
   | { readonly kind: 'planned' }
-  | { readonly kind: 'view'; readonly of: Tensor; readonly detached: boolean };
+  | { readonly kind: 'view'; readonly of: Tensor; readonly offset: number; readonly detached: boolean };
 
 /** A place that a result goes to instead of a fresh slot, written or added to. */
 export interface Destination {
@@ -59,6 +59,11 @@ export class Tensor implements Meta {
     return this.storage.kind === 'view' ? this.storage.of.root : this;
   }
 
+  /** Where this tensor's elements begin in its root's. */
+  get start(): number {
+    return this.storage.kind === 'view' ? this.storage.of.start + this.storage.offset : 0;
+  }
+
   /** The same elements under another shape; no copy. */
   reshape(...shape: number[]): Tensor {
     if (sizeOf(shape) !== this.size)
@@ -69,14 +74,23 @@ export class Tensor implements Meta {
       this.graph,
       shape,
       this.dtype,
-      { kind: 'view', of: this, detached: false },
+      { kind: 'view', of: this, offset: 0, detached: false },
       this.producer,
     );
   }
 
   /** The same elements, through which no gradient flows: the paper's stopgrad. */
   detach(): Tensor {
-    return new Tensor(this.graph, this.shape, this.dtype, { kind: 'view', of: this, detached: true });
+    return this.slice(0, this.shape);
+  }
+
+  /** The elements from `offset` on, as a place to write to or a constant to read: no gradient flows through. */
+  slice(offset: number, shape: Shape): Tensor {
+    if (offset + sizeOf(shape) > this.size)
+      throw new ShapeError(
+        `slice: [${shape}] at ${offset} does not lie within the ${this.size} elements of [${this.shape}]`,
+      );
+    return new Tensor(this.graph, shape, this.dtype, { kind: 'view', of: this, offset, detached: true });
   }
 }
 
@@ -111,6 +125,11 @@ export class Graph {
     return new Tensor(this, shape, dtype, { kind: 'buffer', buffer: name, offset });
   }
 
+  /** A tensor in memory of the plan that nodes write piece by piece, through slices of it. */
+  planned(shape: Shape): Tensor {
+    return new Tensor(this, shape, 'f32', { kind: 'planned' });
+  }
+
   /** Appends one call of `op` and returns its outputs. `into[k]` names the place of output k. */
   call(
     op: Op,
@@ -128,7 +147,9 @@ export class Graph {
         throw new ShapeError(
           `${op.name}: result [${meta.shape}] does not fit its destination [${place.shape}]`,
         );
-      const storage: Storage = place ? { kind: 'view', of: place, detached: false } : { kind: 'planned' };
+      const storage: Storage = place
+        ? { kind: 'view', of: place, offset: 0, detached: false }
+        : { kind: 'planned' };
       outputs.push(new Tensor(this, meta.shape, meta.dtype, storage, node));
     });
     this.nodes.push(node);

@@ -34,7 +34,8 @@ export interface Parameter extends ParameterSpec {
 /** Every tensor starts on 256 bytes, the strictest binding alignment of any adapter; padding is zero. */
 export const ALIGNMENT = 64;
 
-export const GRADIENTS: Partial<Record<Home, string>> = { trained: 'gradients', tasks: 'task_gradients' };
+/** Flat buffers of gradients, laid out like their parameters'. */
+export const GRADIENTS = { trained: 'gradients', tasks: 'task_gradients' } as const;
 
 /**
  * All parameters of a network, laid out in flat buffers in the order in which the forward pass first asks for them, so that the
@@ -60,13 +61,9 @@ export class ParameterTable {
     return parameter;
   }
 
-  /** The parameter as a tensor of a graph; trained ones know where their gradient goes. */
-  tensor(graph: Graph, parameter: Parameter): Tensor {
-    const { home, shape, offset } = parameter;
-    const tensor = graph.buffer(home, shape, 'f32', offset);
-    const gradients = GRADIENTS[home];
-    if (gradients) tensor.gradient = graph.buffer(gradients, shape, 'f32', offset);
-    return tensor;
+  /** The parameter as a tensor of a graph. */
+  tensor(graph: Graph, { home, shape, offset }: Parameter): Tensor {
+    return graph.buffer(home, shape, 'f32', offset);
   }
 
   /** Elements of a flat buffer, padding included. */

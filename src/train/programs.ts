@@ -1,22 +1,22 @@
 import { backward } from '../engine/autograd.js';
+import { hoist } from '../engine/hoist.js';
 import { recompute } from '../engine/recompute.js';
 import type { ProgramSource } from '../engine/runtime.js';
 import { Graph, type Tensor } from '../engine/tensor.js';
 import { normaliseAndMix } from '../kernels/normalise-and-mix.js';
-import { adam, ranges, sgd } from '../kernels/optimizers.js';
 import { recordLosses } from '../kernels/record-losses.js';
 import { loadRows, storeRows } from '../kernels/rows.js';
 import { featureSize, type Heads, heads, libBank, type NetConfig } from '../model/lib-net.js';
-import { GRADIENTS, type Home, type ParameterTable } from '../model/parameters.js';
+import type { ParameterTable } from '../model/parameters.js';
 import type { Build, NormMode } from '../model/scope.js';
 import { balance, type LossConfig, type LossTerms, lossTerms } from './losses.js';
-
-export interface OptimizerConfig {
-  readonly kind: 'adam' | 'sgd';
-  readonly weightDecay: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-}
+import {
+  applyOptimizer,
+  flatGradients,
+  gradientWindows,
+  type OptimizerConfig,
+  type Piece,
+} from './updates.js';
 
 export interface ProgramConfig {
   readonly net: NetConfig;
@@ -68,13 +68,17 @@ export class ProgramBuilder {
     private readonly samples: number,
   ) {}
 
-  /** One whole training step: forward, losses, backward, update. */
+  /** One whole training step: forward, losses, backward; parameters are updated as soon as the backward pass is done with them. */
   trainWhole(batch: number): ProgramSource {
     const { graph, inputs, build } = this.start(batch, 'batch', this.config.dropout);
     const Z = libBank(this.mixed(inputs, batch), this.config.net, build);
     const { total } = this.objective(Z, inputs, build);
+    const trained = gradientWindows(graph, this.table);
+    const tasks = flatGradients(graph, this.table, 'tasks');
     this.backward(graph, () => backward(total));
-    this.update(graph, inputs);
+    const end = graph.nodes.length;
+    this.update(graph, inputs, trained, tasks);
+    hoist(graph, end);
     return { name: `train ${batch}`, graph };
   }
 
@@ -92,6 +96,7 @@ export class ProgramBuilder {
     const Z = this.featureBuffer(graph, 'features', batch);
     Z.gradient = this.featureBuffer(graph, 'feature_gradients', batch);
     const { total } = this.objective(Z, inputs, build);
+    this.flatGradients(graph);
     backward(total);
     return { name: `heads ${batch}`, graph };
   }
@@ -101,6 +106,7 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'again', this.config.dropout);
     const Z = libBank(this.mixed(inputs, slice), this.config.net, build);
     const gradient = loadRows(this.featureBuffer(graph, 'feature_gradients', batch), inputs.rows, slice);
+    this.flatGradients(graph);
     this.backward(graph, () => backward([{ tensor: Z, gradient }], true));
     return { name: `backward ${slice}/${batch}`, graph };
   }
@@ -108,7 +114,8 @@ export class ProgramBuilder {
   /** Last phase. */
   trainUpdate(batch: number): ProgramSource {
     const { graph, inputs } = this.start(batch, 'batch', this.config.dropout);
-    this.update(graph, inputs);
+    const { trained, tasks } = this.flatGradients(graph);
+    this.update(graph, inputs, trained, tasks);
     return { name: 'update', graph };
   }
 
@@ -176,10 +183,23 @@ export class ProgramBuilder {
     return { total, terms, heads: out };
   }
 
-  private update(graph: Graph, { flag }: StepInputs): void {
-    applyOptimizer(graph, this.table, 'trained', HYPER.network, flag, this.config.optimizer);
-    if (this.table.length('tasks') > 0)
-      applyOptimizer(graph, this.table, 'tasks', HYPER.tasks, flag, this.config.optimizer);
+  private flatGradients(graph: Graph): { trained: Piece[]; tasks: Piece[] } {
+    const { table } = this;
+    return {
+      trained: flatGradients(graph, table, 'trained'),
+      tasks: flatGradients(graph, table, 'tasks'),
+    };
+  }
+
+  private update(
+    graph: Graph,
+    { flag }: StepInputs,
+    trained: readonly Piece[],
+    tasks: readonly Piece[],
+  ): void {
+    const { optimizer } = this.config;
+    applyOptimizer(graph, 'trained', trained, HYPER.network, flag, optimizer);
+    applyOptimizer(graph, 'tasks', tasks, HYPER.tasks, flag, optimizer);
   }
 }
 
@@ -196,36 +216,4 @@ export function taskWeights(
     graph,
     table.declare('task_weights', undefined, { shape, layout: 'vector', init, home: 'tasks' }),
   );
-}
-
-/** Moments of a flat buffer, by optimizer. */
-export const momentBuffers = (home: Home): readonly [string, string] => [
-  `${home}_moment1`,
-  `${home}_moment2`,
-];
-
-/** Appends the update of one flat buffer, in pieces that any adapter can bind. */
-export function applyOptimizer(
-  graph: Graph,
-  table: ParameterTable,
-  home: Home,
-  hyperAt: number,
-  flag: Tensor,
-  config: OptimizerConfig,
-): void {
-  const [first, second] = momentBuffers(home);
-  const hyper = graph.buffer('hyper', [4], 'f32', hyperAt);
-  const { weightDecay, momentum, nesterov } = config;
-  for (const { offset, length } of ranges(table.length(home))) {
-    const flat = (name: string): Tensor => graph.buffer(name, [length], 'f32', offset);
-    const group = { parameters: flat(home), gradients: flat(GRADIENTS[home]!) };
-    if (config.kind === 'adam')
-      adam({ ...group, m: flat(first), v: flat(second) }, hyper, flag, {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weightDecay,
-      });
-    else sgd({ ...group, momentum: flat(first) }, hyper, flag, { momentum, nesterov, weightDecay });
-  }
 }

@@ -1,15 +1,7 @@
 import { type Chooser, callKey } from '../engine/plan.js';
 import type { Program, ProgramSource, Runtime, Step } from '../engine/runtime.js';
 import { ParameterTable } from '../model/parameters.js';
-import {
-  CLOCK,
-  HYPER,
-  momentBuffers,
-  ProgramBuilder,
-  type ProgramConfig,
-  RING_COLUMNS,
-  RING_ROWS,
-} from './programs.js';
+import { CLOCK, HYPER, ProgramBuilder, type ProgramConfig, RING_COLUMNS, RING_ROWS } from './programs.js';
 import {
   evaluationSlice,
   refuseMisfit,
@@ -18,6 +10,7 @@ import {
   trainingSteps,
   writeSliceStarts,
 } from './slices.js';
+import { momentBuffers } from './updates.js';
 
 /** A mixed batch of training images, as src/data hands it over. */
 export interface TrainingBatch {

@@ -7,8 +7,9 @@ import { GRADIENTS, type Home, ParameterTable } from '../model/parameters.js';
 import type { Build, NormMode } from '../model/scope.js';
 import { readEntries, type StateEntry, writeEntries } from '../model/state-dict.js';
 import { balance, type LossConfig, lossTerms } from '../train/losses.js';
-import { applyOptimizer, HYPER, momentBuffers, taskWeights } from '../train/programs.js';
+import { HYPER, taskWeights } from '../train/programs.js';
 import { cosineLr } from '../train/schedule.js';
+import { applyOptimizer, flatGradients, momentBuffers } from '../train/updates.js';
 import { hashUniform } from './fill.js';
 import type { FirstStep, GoldenNet, HeadValues, StepLosses, Summary } from './golden-file.js';
 import { largest, largestDifference, norm, relative, row, type VerifyRow } from './rows.js';
@@ -83,11 +84,14 @@ export class GoldenRun {
     const { ce, gil, lil } = lossTerms(out, graph.buffer('labels', [B], 'u32'), mix, loss);
     const total = balance({ ce, gil, lil }, loss, taskWeights(this.table, graph, loss));
     if (mode === 'batch') {
+      const [trained, tasks] = (['trained', 'tasks'] as const).map((home) =>
+        flatGradients(graph, this.table, home),
+      );
       backward(total);
       const flag = graph.buffer('flag', [1], 'u32');
       const adam = { kind: 'adam', weightDecay: WEIGHT_DECAY, momentum: 0, nesterov: false } as const;
-      applyOptimizer(graph, this.table, 'trained', HYPER.network, flag, adam);
-      applyOptimizer(graph, this.table, 'tasks', HYPER.tasks, flag, adam);
+      applyOptimizer(graph, 'trained', trained!, HYPER.network, flag, adam);
+      applyOptimizer(graph, 'tasks', tasks!, HYPER.tasks, flag, adam);
     }
     return { graph, heads: out, losses: { ce, gil: gil!, lil: lil!, total } };
   }
@@ -180,7 +184,7 @@ export class GoldenRun {
   }
 
   gradientValues(): Promise<NumberArray> {
-    return this.runtime.read(GRADIENTS.trained!, 0, this.table.length('trained'));
+    return this.runtime.read(GRADIENTS.trained, 0, this.table.length('trained'));
   }
 
   release(): void {
@@ -229,7 +233,7 @@ export class GoldenRun {
     const norms: number[] = [];
     let heads = 0;
     const missing = new Set(Object.keys(want).filter((name) => want[name]!.norm >= 1e-6));
-    await this.each('trained', GRADIENTS.trained!, (entry, data) => {
+    await this.each('trained', GRADIENTS.trained, (entry, data) => {
       const summary = want[entry.name];
       if (!summary || !missing.delete(entry.name)) return;
       norms.push(relative(norm(data), summary.norm));

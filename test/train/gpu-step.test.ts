@@ -4,11 +4,11 @@ import type { Runtime } from '../../src/engine/runtime.js';
 import type { NumberArray } from '../../src/engine/tensor.js';
 import { initialise } from '../../src/model/initialise.js';
 import type { ModelName } from '../../src/model/names.js';
-import { GRADIENTS } from '../../src/model/parameters.js';
 import { openRuntime } from '../../src/platform/node/runtime.js';
 import { Rng } from '../../src/rng.js';
 import type { ProgramConfig } from '../../src/train/programs.js';
 import { Session, type StepLosses } from '../../src/train/session.js';
+import { momentBuffers } from '../../src/train/updates.js';
 
 const opened = await openRuntime();
 afterAll(() => opened.runtime.close());
@@ -60,14 +60,18 @@ async function oneStep(runtime: Runtime, change: Change, seed = 0): Promise<Outc
   const images = Uint8Array.from({ length: BATCH * config.size ** 2 * 3 }, () => rng.below(256));
   const labels = Uint32Array.from({ length: BATCH }, (_, i) => i % 2);
   const batch = { images, labels, permutation: rng.permutation(BATCH), lambda: 0.3 };
+  const read = (buffer: string) => runtime.read(buffer, 0, session.table.length('trained'));
+  const before = await read('trained');
   const scalars = { seed: 7, epoch: 2, step: 5, lr: 1e-3, taskLr: 1e-3, adamSteps: 1, slot: 3, scoreRow: 0 };
   await session.train(batch, scalars);
   await session.idle();
-  const length = session.table.length('trained');
+  const { kind, weightDecay } = config.optimizer;
+  const moment = await read(momentBuffers('trained')[0]);
+  const share = kind === 'adam' ? 0.1 : 1; // of a first gradient, and its decay, in the moment that it leaves
   const outcome = {
     losses: (await session.losses(3, 1))[0]!,
-    gradients: await runtime.read(GRADIENTS.trained!, 0, length),
-    weights: await runtime.read('trained', 0, length),
+    gradients: moment.map((value, i) => value / share - weightDecay * before[i]!),
+    weights: await read('trained'),
     bytes: runtime.allocated,
   };
   runtime.release();
