@@ -24,9 +24,11 @@ export const initialWeightsOp = op<Attributes>({
     naive: {
       passes: ({ attrs: { shape, distribution, scale } }) => {
         const [, taps = 1, ci = 1, co = 1] = shape;
-        const size = sizeOf(shape);
-        const constants = { UNIFORM: distribution === 'uniform' };
-        const params = { size, taps, ci, co, scale };
+        const QUADS = co % 4 === 0;
+        const columns = QUADS ? co / 4 : co;
+        const size = (sizeOf(shape) / co) * columns;
+        const constants = { UNIFORM: distribution === 'uniform', QUADS };
+        const params = { size, taps, ci, columns, scale };
         return [{ shader: 'initial-weights', constants, params, grid: linearGrid(size, 256) }];
       },
     },
@@ -49,6 +51,8 @@ export const initialWeightsOp = op<Attributes>({
     weightsCase([2, 9, 5, 7], 'normal'),
     weightsCase([3, 1, 11, 13], 'uniform'),
     weightsCase([2, 1, 500, 501], 'normal'),
+    weightsCase([3, 9, 5, 12], 'normal'),
+    weightsCase([2, 4, 7, 8], 'uniform'),
   ],
 });
 
