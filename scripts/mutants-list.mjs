@@ -349,4 +349,32 @@ export const mutants = [
     replace: 's + 1u < p.splits',
     check: operations('conv2d_weight_gradient'),
   },
+  {
+    name: 'an update overtakes those who still read what it writes',
+    file: 'src/engine/hoist.ts',
+    find: 'meet(before.reads, after.writes);',
+    replace: 'false;',
+    check: ['test/engine/hoist.test.ts'],
+  },
+  {
+    name: 'updates stay behind the backward pass',
+    file: 'src/train/programs.ts',
+    find: 'hoist(graph, end);',
+    replace: '',
+    check: ['test/train/updates.test.ts', 'a few windows'],
+  },
+  {
+    name: 'padding between parameters is trained',
+    file: 'src/train/updates.ts',
+    find: 'if (run && run.offset + run.length === offset) run.length += size;',
+    replace: 'if (run) run.length = offset + size - run.offset;',
+    check: ['test/train/updates.test.ts', 'without their padding'],
+  },
+  {
+    name: 'a view of a slice begins where its root does',
+    file: 'src/engine/tensor.ts',
+    find: 'this.storage.of.start + this.storage.offset',
+    replace: 'this.storage.offset',
+    check: ['test/engine/hoist.test.ts'],
+  },
 ];

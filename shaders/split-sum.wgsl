@@ -1,17 +1,10 @@
-// y[i] = sum over splits s of parts[s, i], in order. One thread a V of y.
+// y[i] = sum over splits s of source[s, i], in order. One thread a V of y.
 #include "lib/grid"
 #include "lib/vector"
 
 struct Params { size: u32, splits: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-#if TEXTURE
-#include "lib/texel"
-@group(0) @binding(1) var parts: texture_storage_2d<rgba32float, read>;
-fn partAt(i: u32) -> V { return textureLoad(parts, texel(i)); }
-#else
-@group(0) @binding(1) var<storage, read> parts: array<V>;
-fn partAt(i: u32) -> V { return parts[i]; }
-#endif
+#include "lib/source"
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 
 @compute @workgroup_size(64)
@@ -24,6 +17,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #else
   var sum = V(0.0);
 #endif
-  for (var s = 0u; s < p.splits; s++) { sum += partAt(s * p.size + i); }
+  for (var s = 0u; s < p.splits; s++) { sum += sourceAt(s * p.size + i); }
   y[i] = sum;
 }

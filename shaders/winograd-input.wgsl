@@ -1,15 +1,8 @@
 // Winograd's transform of the input: tiles[tile, group, 36, ci] = B^T d B of the 6x6 pixels around each 4x4 tile of the result.
 #include "lib/grid"
-#include "lib/texel"
 #include "lib/winograd"
 #include "lib/winograd-tile"
-#if TEXTURE
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-fn xAt(i: u32) -> vec4f { return textureLoad(x, texel(i)); }
-#else
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-fn xAt(i: u32) -> vec4f { return x[i]; }
-#endif
+#include "lib/source"
 @group(0) @binding(2) var<storage, read_write> tiles: array<vec4f>;
 
 @compute @workgroup_size(64)
@@ -29,7 +22,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let live$i = y$i >= 0 && y$i < i32(p.height);
   let line$i = (tile.b * p.height + u32(select(0, y$i, live$i))) * p.width;
 #unroll j 6
-  let d$i_$j = xAt((line$i + u32(select(0, x$j, inside$j))) * tile.channels + tile.c) * select(0.0, 1.0, live$i && inside$j);
+  let d$i_$j = sourceAt((line$i + u32(select(0, x$j, inside$j))) * tile.channels + tile.c) * select(0.0, 1.0, live$i && inside$j);
 #end
 #end
 #unroll j 6

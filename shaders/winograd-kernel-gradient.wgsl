@@ -1,14 +1,7 @@
 // The gradient of Winograd's transform of the weights: dw = G^T u G of u[group, 36, ci, co]. One thread a pair of ci and four co.
 #include "lib/grid"
-#include "lib/texel"
 #include "lib/winograd"
-#if TEXTURE
-@group(0) @binding(1) var kernels: texture_storage_2d<rgba32float, read>;
-fn kernelAt(i: u32) -> vec4f { return textureLoad(kernels, texel(i)); }
-#else
-@group(0) @binding(1) var<storage, read> kernels: array<vec4f>;
-fn kernelAt(i: u32) -> vec4f { return kernels[i]; }
-#endif
+#include "lib/source"
 @group(0) @binding(2) var<storage, read_write> dw: array<vec4f>;
 
 @compute @workgroup_size(64)
@@ -21,7 +14,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let at = item % pairs;
 #unroll i 6
 #unroll j 6
-  let u$i_$j = kernelAt((g * 36u + $iu * 6u + $ju) * pairs + at);
+  let u$i_$j = sourceAt((g * 36u + $iu * 6u + $ju) * pairs + at);
 #end
 #end
 #unroll j 6

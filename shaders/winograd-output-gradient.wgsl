@@ -1,15 +1,8 @@
 // The gradient of Winograd's transform of the products: spread[tile, group, 36, co] = A dy A^T of each 4x4 tile.
 #include "lib/grid"
-#include "lib/texel"
 #include "lib/winograd"
 #include "lib/winograd-tile"
-#if TEXTURE
-@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
-fn dyAt(i: u32) -> vec4f { return textureLoad(dy, texel(i)); }
-#else
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
-fn dyAt(i: u32) -> vec4f { return dy[i]; }
-#endif
+#include "lib/source"
 @group(0) @binding(2) var<storage, read_write> spread: array<vec4f>;
 
 @compute @workgroup_size(64)
@@ -23,7 +16,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let line$i = (tile.b * p.outHeight + min(y$i, p.outHeight - 1u)) * p.outWidth;
 #unroll j 4
   let x$i_$j = tile.column + $ju;
-  let r$i_$j = dyAt((line$i + min(x$i_$j, p.outWidth - 1u)) * tile.channels + tile.c)
+  let r$i_$j = sourceAt((line$i + min(x$i_$j, p.outWidth - 1u)) * tile.channels + tile.c)
     * select(0.0, 1.0, y$i < p.outHeight && x$i_$j < p.outWidth);
 #end
 #end

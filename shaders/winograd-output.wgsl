@@ -1,15 +1,8 @@
 // Winograd's transform of the products: y = A^T m A, a 4x4 tile of the result.
 #include "lib/grid"
-#include "lib/texel"
 #include "lib/winograd"
 #include "lib/winograd-tile"
-#if TEXTURE
-@group(0) @binding(1) var products: texture_storage_2d<rgba32float, read>;
-fn productAt(i: u32) -> vec4f { return textureLoad(products, texel(i)); }
-#else
-@group(0) @binding(1) var<storage, read> products: array<vec4f>;
-fn productAt(i: u32) -> vec4f { return products[i]; }
-#endif
+#include "lib/source"
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
@@ -20,7 +13,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   if (!tile.live) { return; }
 #unroll i 6
 #unroll j 6
-  let m$i_$j = productAt(tile.place + ($iu * 6u + $ju) * quads);
+  let m$i_$j = sourceAt(tile.place + ($iu * 6u + $ju) * quads);
 #end
 #end
 #unroll j 6

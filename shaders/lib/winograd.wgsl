@@ -13,6 +13,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 
+alias V = vec4f;
 alias Six = array<vec4f, 6>;
 
 // Values of an input's polynomial: B^T d.

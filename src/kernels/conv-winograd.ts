@@ -144,13 +144,13 @@ const inputPass = (
   params: Readonly<Record<'groups' | 'ci', number>>,
   tiles: number,
   TEXTURE: boolean,
-  x: string,
+  source: string,
 ): Pass => ({
   shader: 'winograd-input',
   constants: { TEXTURE },
   params,
   grid: threadsFor(tiles, params.groups * params.ci),
-  bind: { x },
+  bind: { source },
 });
 
 /** Of the convolution, or of its data gradient: the convolution of dy with the kernel turned round. */
@@ -177,7 +177,7 @@ function pixelTransforms(
     constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
     params,
     grid: threadsFor(tiles, groups * params.co),
-    bind: { y: result },
+    bind: { source: 'products', y: result },
   };
   return { before: [kernel, inputPass(params, tiles, TEXTURE, rows)], after: output };
 }
@@ -198,14 +198,14 @@ function gradientTransforms(
     constants: { TEXTURE },
     params,
     grid: threadsFor(tiles, groups * co),
-    bind: { dy: columns, spread: 'products' },
+    bind: { source: columns, spread: 'products' },
   };
   const kernel: Pass = {
     shader: 'winograd-kernel-gradient',
     constants: { TEXTURE, ACCUMULATE: accumulate[0] ?? false },
     params,
     grid: threadsFor(groups * ci, co),
-    bind: { dw: result },
+    bind: { source: 'kernels', dw: result },
   };
   return { before: [inputPass(params, tiles, TEXTURE, rows), output], after: kernel };
 }

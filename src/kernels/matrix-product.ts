@@ -66,7 +66,7 @@ export function splitPasses(
     constants: { ACCUMULATE, VEC, TEXTURE: VEC === 4 && prefersTextures(capabilities) },
     params: { size, splits },
     grid: linearGrid(size, 64),
-    bind: { y: operands.result },
+    bind: { source: 'parts', y: operands.result },
   };
   return [main, sum];
 }

@@ -21,14 +21,16 @@ interface Probe {
   workgroups: number;
 }
 
-async function prepare(device: GPUDevice, { shader, constants, buffers, workgroups }: Probe) {
+/** Milliseconds for so many dispatches in one submit. */
+type Run = (dispatches: number) => Promise<number>;
+
+async function prepare(device: GPUDevice, { shader, constants, buffers, workgroups }: Probe): Promise<Run> {
   const label = `${shader} ${JSON.stringify(constants)}`;
   const module = device.createShaderModule({ label, code: shaderText(shader, constants) });
   const pipeline = await device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const group = device.createBindGroup({ label, layout: pipeline.getBindGroupLayout(0), entries });
-  /** Milliseconds for so many dispatches in one submit. */
-  return async (dispatches: number): Promise<number> => {
+  return async (dispatches) => {
     const encoder = device.createCommandEncoder({ label });
     const pass = encoder.beginComputePass({ label });
     pass.setPipeline(pipeline);
@@ -43,9 +45,8 @@ async function prepare(device: GPUDevice, { shader, constants, buffers, workgrou
   };
 }
 
-/** A probe that has run, and so has its code: times a dispatch, in rounds long enough to time. */
-async function ready(device: GPUDevice, probe: Probe): Promise<() => Promise<number>> {
-  const run = await prepare(device, probe);
+/** Of a probe that has run, and so has its code: times a dispatch, in rounds long enough to time. */
+async function ready(run: Run): Promise<() => Promise<number>> {
   await run(1);
   let dispatches = 1;
   for (let ms = await run(1); ms < TARGET_MS && dispatches < 4096; ms = await run(dispatches))
@@ -69,7 +70,7 @@ interface Limit {
 async function bestOf(device: GPUDevice, kernels: { work: number; probe: Probe }[]): Promise<Limit> {
   let best: Limit = { rate: 0, round: async () => 0 };
   for (const { work, probe } of kernels) {
-    const round = await ready(device, probe);
+    const round = await ready(await prepare(device, probe));
     const rate = work / (await leastMs(round)) / 1e6;
     if (rate > best.rate) best = { rate, round: async () => work / (await round()) / 1e6 };
   }
@@ -158,9 +159,8 @@ export async function waitingCost(
 ): Promise<number> {
   const workgroups = fillingGroups(software);
   const sums = storage(device, 'probe sums', workgroups * 64 * 4);
-  const probe = fmaProbe(3, sums, workgroups);
-  const each = await leastMs(await ready(device, probe));
-  const run = await prepare(device, probe);
+  const run = await prepare(device, fmaProbe(3, sums, workgroups));
+  const each = await leastMs(await ready(run));
   const before = busyMs();
   const ms = await run(Math.ceil(500 / each));
   const share = (busyMs() - before) / ms;
