@@ -375,6 +375,6 @@ export const mutants = [
     file: 'src/engine/tensor.ts',
     find: 'this.storage.of.start + this.storage.offset',
     replace: 'this.storage.offset',
-    check: ['test/engine/hoist.test.ts'],
+    check: ['test/train/updates.test.ts', 'at its place'],
   },
 ];
