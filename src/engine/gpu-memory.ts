@@ -15,6 +15,9 @@ const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 const STAGING = 0x8 | 0x2; // STORAGE_BINDING | COPY_DST, of a texture
 
+/** Bytes that are read back at once: enough that the waits between do not count. */
+const READBACK_BYTES = 2 ** 24;
+
 export interface StagingTexture {
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
@@ -32,6 +35,10 @@ export class GpuMemory {
   /** Storage made since keepNew(). */
   private fresh: GPUBuffer[] = [];
 
+  /** Through which values come back; made when first wanted. */
+  private readback: GPUBuffer | undefined;
+  private lastRead: Promise<void> = Promise.resolve();
+
   constructor(private readonly device: GPUDevice) {}
 
   get bytes(): number {
@@ -44,6 +51,8 @@ export class GpuMemory {
   release(): void {
     for (const resource of this.all()) resource.destroy();
     this.named.clear();
+    this.readback?.destroy();
+    this.readback = undefined;
     for (const list of [this.slots, this.uniforms, this.retired, this.textures]) list.length = 0;
   }
 
@@ -85,22 +94,34 @@ export class GpuMemory {
     this.device.queue.writeBuffer(buffer, offset * BYTES[dtype], whole as Float32Array<ArrayBuffer>);
   }
 
-  /** Copies a range out; waits for all work submitted before. */
-  async read({ buffer, offset }: Place, count: number, dtype: DType): Promise<NumberArray> {
-    const bytes = alignTo(count * BYTES[dtype], 4);
-    const staging = this.device.createBuffer({
-      label: 'readback',
-      size: Math.max(4, bytes),
-      usage: READBACK,
-    });
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    const copy = staging.getMappedRange().slice(0);
-    staging.destroy();
+  /** Copies a range out, in pieces through one buffer; waits for all work submitted before, and for reads that began before. */
+  async read(place: Place, count: number, dtype: DType): Promise<NumberArray> {
+    const copy = new ArrayBuffer(alignTo(count * BYTES[dtype], 4));
+    const reading = this.lastRead.then(() => this.readInto(copy, place));
+    this.lastRead = reading.catch(() => {}); // told to who asked
+    await reading;
     if (dtype === 'u8') return new Uint8Array(copy, 0, count);
     return dtype === 'u32' ? new Uint32Array(copy, 0, count) : new Float32Array(copy, 0, count);
+  }
+
+  private async readInto(target: ArrayBuffer, { buffer, offset }: Place): Promise<void> {
+    const staging = this.readbackFor(Math.min(target.byteLength, READBACK_BYTES));
+    for (let at = 0; at < target.byteLength; at += READBACK_BYTES) {
+      const bytes = Math.min(READBACK_BYTES, target.byteLength - at);
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset + at, staging, 0, bytes);
+      this.device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(1, 0, bytes);
+      new Uint8Array(target, at, bytes).set(new Uint8Array(staging.getMappedRange(0, bytes)));
+      staging.unmap();
+    }
+  }
+
+  private readbackFor(bytes: number): GPUBuffer {
+    if (this.readback && this.readback.size >= bytes) return this.readback;
+    this.readback?.destroy();
+    this.readback = this.device.createBuffer({ label: 'readback', size: bytes, usage: READBACK });
+    return this.readback;
   }
 
   /** Makes the pool of slots that these plans share and tells each plan which of the pool's buffers its slots are. */

@@ -56,6 +56,7 @@ export interface Runtime {
   /** Makes a named buffer of at least this many elements before the programs that use it are compiled (flat parameter buffers). */
   allocate(buffer: string, dtype: 'f32' | 'u32' | 'u8', elements: number): void;
   write(buffer: string, data: NumberArray, offset?: number): void;
+  /** Waits for what was submitted. Large ranges come in pieces: submit nothing that writes them meanwhile. */
   read(buffer: string, offset: number, count: number): Promise<NumberArray>;
   /** Encodes and submits; does not wait. */
   submit(steps: readonly Step[]): void;

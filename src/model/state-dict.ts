@@ -66,25 +66,26 @@ function torchView(
   }
 }
 
-/** Neighbours in ours that share a line of the cache. */
-const LINE = 16;
+/** Sizes of the blocks that a tensor is visited in: what they touch on either side stays in a core's first cache. */
+const BLOCK = { a: 128, b: 8 };
 
 /**
- * Calls back with up to 16 neighbours in ours, a line of the cache: the first one's index in PyTorch's tensor and in ours, and their
- * number; in PyTorch's they lie `stride` apart. Neighbours there are visited soon after.
+ * Calls back with up to 128 neighbours in ours: the first one's index in PyTorch's tensor and in ours, and their number; in PyTorch's
+ * they lie `stride` apart. Their neighbours there are visited soon after.
  */
-function forEachLine(
+function forEachRun(
   { base, sizes, steps }: Place,
   visit: (theirs: number, ours: number, count: number) => void,
 ): void {
-  for (let a = 0; a < sizes[0]; a += LINE)
-    for (let b = 0; b < sizes[1]; b++)
+  for (let a = 0; a < sizes[0]; a += BLOCK.a)
+    for (let block = 0; block < sizes[1]; block += BLOCK.b)
       for (let c = 0; c < sizes[2]; c++)
-        visit(
-          (a * sizes[1] + b) * sizes[2] + c,
-          base + a + b * steps[0] + c * steps[1],
-          Math.min(LINE, sizes[0] - a),
-        );
+        for (let b = block; b < Math.min(block + BLOCK.b, sizes[1]); b++)
+          visit(
+            (a * sizes[1] + b) * sizes[2] + c,
+            base + a + b * steps[0] + c * steps[1],
+            Math.min(BLOCK.a, sizes[0] - a),
+          );
 }
 
 /** All entries of the network's state dict but the batch counters. */
@@ -110,7 +111,7 @@ export async function readEntries(
   return stateEntries(parameter).map((entry) => {
     const data = new Float32Array(sizeOf(entry.shape));
     const stride = strideOf(entry);
-    forEachLine(entry.place, (theirs, ours, count) => {
+    forEachRun(entry.place, (theirs, ours, count) => {
       for (let i = 0; i < count; i++) data[theirs + i * stride] = values[ours + i]!;
     });
     return { entry, data };
@@ -128,7 +129,7 @@ export async function writeEntries(
   for (const entry of stateEntries(parameter)) {
     const data = await lookup(entry);
     const stride = strideOf(entry);
-    forEachLine(entry.place, (theirs, ours, count) => {
+    forEachRun(entry.place, (theirs, ours, count) => {
       for (let i = 0; i < count; i++) values[ours + i] = data[theirs + i * stride]!;
     });
   }
