@@ -22,6 +22,7 @@ const PI = 3.14159265358979;
 // 53 random bits of a number in [0, 1): 27, and 26 that are worth 2^-27 of them.
 fn bitsAt(key: u32, counter: u32) -> vec2u { return vec2u(draw(key, counter) >> 5u, draw(key, counter + 1u) >> 6u); }
 
+// By way of signed integers, as lib/quotient converts.
 fn uniformOf(bits: vec2u) -> f32 { return f32(i32(bits.x)) * 0x1p-27 + f32(i32(bits.y)) * 0x1p-53; }
 
 // -log(1 - u), u that number: to a few units in the last place at either end.

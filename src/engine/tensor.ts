@@ -84,7 +84,7 @@ export class Tensor implements Meta {
     return this.slice(0, this.shape);
   }
 
-  /** The elements from `offset` on, as a place to write to or a constant to read: no gradient flows through. */
+  /** The elements from `offset` on (a multiple of 256 bytes, or no kernel can bind them), as a place or a constant: no gradient flows through. */
   slice(offset: number, shape: Shape): Tensor {
     if (offset + sizeOf(shape) > this.size)
       throw new ShapeError(

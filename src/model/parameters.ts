@@ -38,8 +38,8 @@ export const ALIGNMENT = 64;
 export const GRADIENTS = { trained: 'gradients', tasks: 'task_gradients' } as const;
 
 /**
- * All parameters of a network, laid out in flat buffers in the order in which the forward pass first asks for them, so that the
- * optimizer is one dispatch and a checkpoint one copy. Graphs of all batch sizes share one table.
+ * All parameters of a network, laid out in flat buffers in the order in which the forward pass first asks for them, so that one dispatch
+ * of the optimizer updates many. Graphs of all batch sizes share one table.
  */
 export class ParameterTable {
   private readonly entries = new Map<string, Parameter>();
