@@ -9,6 +9,8 @@ import type { Session } from '../src/train/session.js';
 export interface StepTiming {
   /** The first step, in which the driver generates its code. */
   readonly firstMs: number;
+  /** From the start of the process to the end of the first step. */
+  readonly startMs: number;
   /** Median of the steps behind it. */
   readonly ms: number;
   /** Median time in JavaScript to encode and submit a step. */
@@ -37,7 +39,8 @@ export async function timeStep(
   const start = performance.now();
   await run();
   await session.idle();
-  const firstMs = performance.now() - start;
+  const startMs = performance.now();
+  const firstMs = startMs - start;
   const steps = session.stepsOf(batch);
   const [all, encoding, heap]: [number[], number[], number[]] = [[], [], []];
   for (let i = 0; i < repeats; i++) {
@@ -53,6 +56,7 @@ export async function timeStep(
   const programs = steps.flatMap((step) => ('run' in step ? [step.run as GpuProgram] : []));
   return {
     firstMs,
+    startMs,
     ms: median(all),
     encodeMs: median(encoding),
     dispatches: programs.flatMap(({ commands }) => commands).filter(({ kind }) => kind === 'dispatch').length,

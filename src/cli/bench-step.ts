@@ -63,11 +63,11 @@ function asJson(
 }
 
 function asText(config: ConfigOf<'bench'>, adapter: string, timing: StepTiming): string {
-  const { firstMs, ms, encodeMs, dispatches, heapBytes, plannedBytes, heldBytes, spans } = timing;
+  const { firstMs, startMs, ms, encodeMs, dispatches, heapBytes, plannedBytes, heldBytes, spans } = timing;
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const lines = [
     `${config.model}, ${config.num_LIBs} LIBs, ${config.size} x ${config.size} pixels, --bs ${config.bs}, on ${adapter}`,
-    `step: ${ms.toFixed(1)} ms, ${((1e3 * config.bs) / ms).toFixed(1)} images/s; the first one ${firstMs.toFixed(0)} ms`,
+    `step: ${ms.toFixed(1)} ms, ${((1e3 * config.bs) / ms).toFixed(1)} images/s; the first one ${firstMs.toFixed(0)} ms, done ${(startMs / 1000).toFixed(1)} s after the start`,
     `encoding: ${encodeMs.toFixed(2)} ms for ${dispatches} dispatches, ${((1e3 * encodeMs) / dispatches).toFixed(1)} us each`,
     `JavaScript allocates ${(heapBytes / 1024).toFixed(0)} KiB a step`,
     `device memory: ${mib(heldBytes)} held, ${mib(plannedBytes)} by plan`,
