@@ -4,6 +4,11 @@
 
 const FAST_MS = 0.2; // small jobs (a readback) end within this, and must not pay for a timer
 const SHORT_MS = 20; // up to here a millisecond of delay matters, later two do not
+const LONGEST_MS = 8;
+
+/** How long to sleep after so long a wait: later looks at steps that take seconds may be late by a hundredth. */
+const sleepAfter = (waited: number): number =>
+  waited < SHORT_MS ? 1 : Math.min(LONGEST_MS, Math.max(2, waited / 100));
 
 /**
  * Dawn's own callback: native, without a name, without parameters, and, unlike a promise's resolve or a bound function,
@@ -17,7 +22,7 @@ const isDawnTick = (callback: (...args: unknown[]) => void): boolean =>
 
 let installed = false;
 
-/** Makes waiting for the GPU sleep: fast polls for 0.2 ms, then every 1 ms, and every 2 ms once a wait is longer than 20 ms. */
+/** Makes waiting for the GPU sleep: fast polls for 0.2 ms, then every 1 ms, every 2 ms behind 20, and every 8 ms behind 800. */
 export function sleepWhileWaiting(): void {
   if (installed) return;
   installed = true;
@@ -38,7 +43,7 @@ export function sleepWhileWaiting(): void {
       }
     };
     if (waited < FAST_MS) immediate(run);
-    else setTimeout(run, waited < SHORT_MS ? 1 : 2);
+    else setTimeout(run, sleepAfter(waited));
   };
 
   const patched = (callback: (...args: unknown[]) => void, ...args: unknown[]): unknown =>
