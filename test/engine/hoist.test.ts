@@ -67,19 +67,15 @@ const order = (graph: Graph): string[] =>
 
 test('a node moves up to what it reads, and not over a reader or a writer of what it writes', () => {
   const graph = new Graph();
-  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => graph.buffer(name, [8])) as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
+  const buffer = (name: string): Tensor => graph.buffer(name, [8]);
+  const [a, b, c, d] = [buffer('a'), buffer('b'), buffer('c'), buffer('d')];
   copyInto(b, a);
   copyInto(c, a);
   copyInto(d, a);
   const from = graph.nodes.length;
-  copyInto(graph.buffer('after the first', [8]), b); // reads what the first writes
+  copyInto(buffer('after the first'), b); // reads what the first writes
   copyInto(a.slice(0, [4]), graph.buffer('other', [4])); // writes what all three read
-  copyInto(graph.buffer('free', [8]), graph.buffer('other', [8]));
+  copyInto(buffer('free'), buffer('other'));
   accumulate(c.slice(4, [4]), graph.buffer('other', [4])); // writes a part of what the second writes
   hoist(graph, from);
   expect(order(graph)).toEqual(['free', 'b', 'after the first', 'c', 'c', 'd', 'a']);
