@@ -373,8 +373,8 @@ export const mutants = [
   {
     name: 'a view of a slice begins where its root does',
     file: 'src/engine/tensor.ts',
-    find: 'this.storage.of.start + this.storage.offset',
-    replace: 'this.storage.offset',
+    find: 'storage.of.start + storage.offset',
+    replace: 'storage.offset',
     check: ['test/train/updates.test.ts', 'at its place'],
   },
 ];

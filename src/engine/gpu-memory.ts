@@ -179,17 +179,12 @@ export class GpuMemory {
     if (value instanceof Scratch)
       return { buffer: slots[slotOf.get(value)!]!, offset: 0, bytes: value.bytes };
     const { root, start, dtype } = value;
-    const { storage } = root;
-    const range = (buffer: GPUBuffer, offset: number): Place => ({
-      buffer,
-      offset: offset * BYTES[dtype],
-      bytes: bytesOf(value),
-    });
-    if (storage.kind === 'buffer') return range(this.buffer(storage.buffer).buffer, storage.offset + start);
+    const range = { offset: start * BYTES[dtype], bytes: bytesOf(value) };
+    if (root.storage.kind === 'buffer') return { buffer: this.buffer(root.storage.buffer).buffer, ...range };
     const slot = slotOf.get(root);
     if (slot === undefined)
       throw new Error('this tensor has no place: it is not part of the program, or not retained');
-    return range(slots[slot]!, start);
+    return { buffer: slots[slot]!, ...range };
   }
 
   private all(): (GPUBuffer | GPUTexture)[] {

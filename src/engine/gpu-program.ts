@@ -4,7 +4,7 @@ import type { Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
 import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
 import { TEXTURE_ROW_BYTES, TEXTURE_WIDTH, textureRows } from './staging.js';
-import type { NumberArray, Tensor } from './tensor.js';
+import { type NumberArray, overlap, type Range, type Tensor } from './tensor.js';
 
 /** What the platform lends: a device, and a way to learn that it failed. */
 export interface Device {
@@ -103,11 +103,7 @@ export function packParams(pass: Pass, { params }: Reflection): Uint32Array {
   return new Uint32Array(words.buffer);
 }
 
-export interface Place {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-}
+export type Place = Range<GPUBuffer>;
 
 export type Command =
   | {
@@ -190,6 +186,3 @@ export function withoutRepeatedStages(commands: readonly Command[]): Command[] {
     return before?.buffer !== from.buffer || before.offset !== from.offset || before.bytes !== from.bytes;
   });
 }
-
-const overlap = (a: Place, b: Place): boolean =>
-  a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;

@@ -1,5 +1,5 @@
 import { mutated } from './plan.js';
-import type { Graph, Node, Tensor } from './tensor.js';
+import { BYTES, bytesOf, type Graph, type Node, overlap, type Range, type Tensor } from './tensor.js';
 
 /**
  * Moves each node from index `from` on as far to the front as what it reads and writes allows, so that what it was the last to need is
@@ -14,35 +14,31 @@ export function hoist(graph: Graph, from: number): void {
   graph.nodes.splice(0, graph.nodes.length, ...steps.map(({ node }) => node));
 }
 
-/** A node, and the elements that it touches. */
+/** A node, and what it touches. */
 interface Accesses {
   readonly node: Node;
-  readonly reads: readonly Range[];
-  readonly writes: readonly Range[];
+  readonly reads: readonly Elements[];
+  readonly writes: readonly Elements[];
 }
 
-/** Elements of a named buffer, or of a planned tensor. */
-interface Range {
-  readonly place: string | Tensor;
-  readonly first: number;
-  readonly end: number;
-}
+/** Of a named buffer, or of a planned tensor. */
+type Elements = Range<string | Tensor>;
 
 const accessesOf = (node: Node): Accesses => ({
   node,
-  reads: node.inputs.flatMap((input) => (input ? [rangeOf(input)] : [])),
-  writes: [...node.outputs, ...mutated(node)].map(rangeOf),
+  reads: node.inputs.flatMap((input) => (input ? [elementsOf(input)] : [])),
+  writes: [...node.outputs, ...mutated(node)].map(elementsOf),
 });
 
-function rangeOf({ root, start, size }: Tensor): Range {
-  const { storage } = root;
-  const [place, first] = storage.kind === 'buffer' ? [storage.buffer, storage.offset + start] : [root, start];
-  return { place, first, end: first + size };
-}
+const elementsOf = (tensor: Tensor): Elements => {
+  const { root, start, dtype } = tensor;
+  const buffer = root.storage.kind === 'buffer' ? root.storage.buffer : root;
+  return { buffer, offset: start * BYTES[dtype], bytes: bytesOf(tensor) };
+};
 
 /** One of them writes what the other one touches. */
 const mustPrecede = (before: Accesses, after: Accesses): boolean =>
   meet(before.writes, after.reads) || meet(before.writes, after.writes) || meet(before.reads, after.writes);
 
-const meet = (some: readonly Range[], others: readonly Range[]): boolean =>
-  some.some((a) => others.some((b) => a.place === b.place && a.first < b.end && b.first < a.end));
+const meet = (some: readonly Elements[], others: readonly Elements[]): boolean =>
+  some.some((a) => others.some((b) => overlap(a, b)));

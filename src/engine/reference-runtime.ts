@@ -93,11 +93,7 @@ class ReferenceProgram implements Program {
 
   private runNode(node: Node, buffer: (name: string) => Float64Array): void {
     const place = ({ root, start, size }: Tensor): Float64Array => {
-      const { storage } = root;
-      if (storage.kind === 'buffer') {
-        const first = storage.offset + start;
-        return buffer(storage.buffer).subarray(first, first + size);
-      }
+      if (root.storage.kind === 'buffer') return buffer(root.storage.buffer).subarray(start, start + size);
       const value = this.values.get(root) ?? new Float64Array(root.size);
       this.values.set(root, value);
       return value.subarray(start, start + size);

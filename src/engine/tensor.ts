@@ -31,6 +31,16 @@ export type Storage =
   | { readonly kind: 'planned' }
   | { readonly kind: 'view'; readonly of: Tensor; readonly offset: number; readonly detached: boolean };
 
+/** Bytes of a buffer, or of what stands for one. */
+export interface Range<Buffer> {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export const overlap = <Buffer>(a: Range<Buffer>, b: Range<Buffer>): boolean =>
+  a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+
 /** A place that a result goes to instead of a fresh slot, written or added to. */
 export interface Destination {
   readonly tensor: Tensor;
@@ -59,9 +69,11 @@ export class Tensor implements Meta {
     return this.storage.kind === 'view' ? this.storage.of.root : this;
   }
 
-  /** Where this tensor's elements begin in its root's. */
+  /** Where its elements begin, in elements: in the named buffer, or in the planned tensor that is its root. */
   get start(): number {
-    return this.storage.kind === 'view' ? this.storage.of.start + this.storage.offset : 0;
+    const { storage } = this;
+    if (storage.kind === 'view') return storage.of.start + storage.offset;
+    return storage.kind === 'buffer' ? storage.offset : 0;
   }
 
   /** The same elements under another shape; no copy. */

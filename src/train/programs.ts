@@ -10,13 +10,7 @@ import { featureSize, type Heads, heads, libBank, type NetConfig } from '../mode
 import type { ParameterTable } from '../model/parameters.js';
 import type { Build, NormMode } from '../model/scope.js';
 import { balance, type LossConfig, type LossTerms, lossTerms } from './losses.js';
-import {
-  applyOptimizer,
-  flatGradients,
-  gradientWindows,
-  type OptimizerConfig,
-  type Piece,
-} from './updates.js';
+import { flatGradients, gradientWindows, type OptimizerConfig, update } from './updates.js';
 
 export interface ProgramConfig {
   readonly net: NetConfig;
@@ -73,11 +67,10 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'batch', this.config.dropout);
     const Z = libBank(this.mixed(inputs, batch), this.config.net, build);
     const { total } = this.objective(Z, inputs, build);
-    const trained = gradientWindows(graph, this.table);
-    const tasks = flatGradients(graph, this.table, 'tasks');
+    const gradients = gradientWindows(graph, this.table);
     this.backward(graph, () => backward(total));
     const end = graph.nodes.length;
-    this.update(graph, inputs, trained, tasks);
+    update(graph, gradients, HYPER, inputs.flag, this.config.optimizer);
     hoist(graph, end);
     return { name: `train ${batch}`, graph };
   }
@@ -96,7 +89,7 @@ export class ProgramBuilder {
     const Z = this.featureBuffer(graph, 'features', batch);
     Z.gradient = this.featureBuffer(graph, 'feature_gradients', batch);
     const { total } = this.objective(Z, inputs, build);
-    this.flatGradients(graph);
+    flatGradients(graph, this.table);
     backward(total);
     return { name: `heads ${batch}`, graph };
   }
@@ -106,7 +99,7 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'again', this.config.dropout);
     const Z = libBank(this.mixed(inputs, slice), this.config.net, build);
     const gradient = loadRows(this.featureBuffer(graph, 'feature_gradients', batch), inputs.rows, slice);
-    this.flatGradients(graph);
+    flatGradients(graph, this.table);
     this.backward(graph, () => backward([{ tensor: Z, gradient }], true));
     return { name: `backward ${slice}/${batch}`, graph };
   }
@@ -114,8 +107,7 @@ export class ProgramBuilder {
   /** Last phase. */
   trainUpdate(batch: number): ProgramSource {
     const { graph, inputs } = this.start(batch, 'batch', this.config.dropout);
-    const { trained, tasks } = this.flatGradients(graph);
-    this.update(graph, inputs, trained, tasks);
+    update(graph, flatGradients(graph, this.table), HYPER, inputs.flag, this.config.optimizer);
     return { name: 'update', graph };
   }
 
@@ -181,25 +173,6 @@ export class ProgramBuilder {
     recordLosses({ total, ...terms }, weights, ring, inputs.slot, inputs.flag);
     storeRows(out.z, inputs.scoreRow, graph.buffer('scores', [this.samples, 2]));
     return { total, terms, heads: out };
-  }
-
-  private flatGradients(graph: Graph): { trained: Piece[]; tasks: Piece[] } {
-    const { table } = this;
-    return {
-      trained: flatGradients(graph, table, 'trained'),
-      tasks: flatGradients(graph, table, 'tasks'),
-    };
-  }
-
-  private update(
-    graph: Graph,
-    { flag }: StepInputs,
-    trained: readonly Piece[],
-    tasks: readonly Piece[],
-  ): void {
-    const { optimizer } = this.config;
-    applyOptimizer(graph, 'trained', trained, HYPER.network, flag, optimizer);
-    applyOptimizer(graph, 'tasks', tasks, HYPER.tasks, flag, optimizer);
   }
 }
 

@@ -17,6 +17,12 @@ export interface Piece {
   readonly gradients: Tensor;
 }
 
+/** Where the gradients of a graph's parameters lie, for update(). */
+export interface Gradients {
+  readonly trained: readonly Piece[];
+  readonly tasks: readonly Piece[];
+}
+
 /** Moments of a flat buffer, by optimizer. */
 export const momentBuffers = (home: Home): readonly [string, string] => [
   `${home}_moment1`,
@@ -24,13 +30,18 @@ export const momentBuffers = (home: Home): readonly [string, string] => [
 ];
 
 /**
- * Puts the gradients of the parameters that a graph has mentioned so far into a flat buffer laid out like theirs: all there at the end of
+ * Puts the gradients of the parameters that a graph has mentioned so far into flat buffers laid out like theirs: all there at the end of
  * a step, for whoever adds to them or reads them.
  */
-export function flatGradients(graph: Graph, table: ParameterTable, home: 'trained' | 'tasks'): Piece[] {
+export const flatGradients = (graph: Graph, table: ParameterTable): Gradients => ({
+  trained: flatPieces(graph, table, 'trained'),
+  tasks: flatPieces(graph, table, 'tasks'),
+});
+
+/** Pieces that any adapter can bind. */
+function flatPieces(graph: Graph, table: ParameterTable, home: keyof Gradients): Piece[] {
   const flat = (offset: number, shape: Shape): Tensor => graph.buffer(GRADIENTS[home], shape, 'f32', offset);
   placeGradients(graph, home, flat);
-  // In pieces that any adapter can bind.
   return ranges(table.length(home)).map(({ offset, length }) => ({
     offset,
     gradients: flat(offset, [length]),
@@ -45,7 +56,12 @@ const WINDOW = 2 ** 22;
  * gives a window memory from the first gradient that arrives there to the last dispatch of the optimizer, so a step never holds all
  * gradients. Pieces end where padding follows: the memory there holds anything.
  */
-export function gradientWindows(graph: Graph, table: ParameterTable): Piece[] {
+export const gradientWindows = (graph: Graph, table: ParameterTable): Gradients => ({
+  trained: windowPieces(graph, table),
+  tasks: flatPieces(graph, table, 'tasks'),
+});
+
+function windowPieces(graph: Graph, table: ParameterTable): Piece[] {
   const windows = windowsOf(table.list().filter(({ home }) => home === 'trained'));
   const tensors = windows.map(({ length }) => graph.planned([length]));
   placeGradients(graph, 'trained', (offset, shape) => {
@@ -87,16 +103,31 @@ function windowsOf(parameters: readonly Parameter[]): Window[] {
   return windows;
 }
 
-function placeGradients(graph: Graph, home: Home, place: (offset: number, shape: Shape) => Tensor): void {
+function placeGradients(
+  graph: Graph,
+  home: keyof Gradients,
+  place: (offset: number, shape: Shape) => Tensor,
+): void {
   for (const { root } of graph.nodes.flatMap(({ inputs }) => inputs.filter((input) => input !== undefined)))
     if (root.storage.kind === 'buffer' && root.storage.buffer === home)
       root.gradient = place(root.storage.offset, root.shape);
 }
 
-/** Appends the updates of pieces of a flat buffer. */
-export function applyOptimizer(
+/** Appends the updates of all parameters. @param hyperAt places of the optimizer's scalars for the network and for the w_k */
+export function update(
   graph: Graph,
-  home: Home,
+  { trained, tasks }: Gradients,
+  hyperAt: { readonly network: number; readonly tasks: number },
+  flag: Tensor,
+  config: OptimizerConfig,
+): void {
+  updatePieces(graph, 'trained', trained, hyperAt.network, flag, config);
+  updatePieces(graph, 'tasks', tasks, hyperAt.tasks, flag, config);
+}
+
+function updatePieces(
+  graph: Graph,
+  home: keyof Gradients,
   pieces: readonly Piece[],
   hyperAt: number,
   flag: Tensor,

@@ -9,7 +9,7 @@ import { readEntries, type StateEntry, writeEntries } from '../model/state-dict.
 import { balance, type LossConfig, lossTerms } from '../train/losses.js';
 import { HYPER, taskWeights } from '../train/programs.js';
 import { cosineLr } from '../train/schedule.js';
-import { applyOptimizer, flatGradients, momentBuffers } from '../train/updates.js';
+import { flatGradients, momentBuffers, update } from '../train/updates.js';
 import { hashUniform } from './fill.js';
 import type { FirstStep, GoldenNet, HeadValues, StepLosses, Summary } from './golden-file.js';
 import { largest, largestDifference, norm, relative, row, type VerifyRow } from './rows.js';
@@ -84,14 +84,11 @@ export class GoldenRun {
     const { ce, gil, lil } = lossTerms(out, graph.buffer('labels', [B], 'u32'), mix, loss);
     const total = balance({ ce, gil, lil }, loss, taskWeights(this.table, graph, loss));
     if (mode === 'batch') {
-      const [trained, tasks] = (['trained', 'tasks'] as const).map((home) =>
-        flatGradients(graph, this.table, home),
-      );
+      const gradients = flatGradients(graph, this.table);
       backward(total);
       const flag = graph.buffer('flag', [1], 'u32');
       const adam = { kind: 'adam', weightDecay: WEIGHT_DECAY, momentum: 0, nesterov: false } as const;
-      applyOptimizer(graph, 'trained', trained!, HYPER.network, flag, adam);
-      applyOptimizer(graph, 'tasks', tasks!, HYPER.tasks, flag, adam);
+      update(graph, gradients, HYPER, flag, adam);
     }
     return { graph, heads: out, losses: { ce, gil: gil!, lil: lil!, total } };
   }

@@ -27,7 +27,7 @@ const built = (model: ModelName, libs: number) => {
 function trainedRange({ root, start, size }: Tensor): [number, number] | undefined {
   const { storage } = root;
   if (storage.kind !== 'buffer' || storage.buffer !== 'trained') return undefined;
-  return [storage.offset + start, storage.offset + start + size];
+  return [start, start + size];
 }
 
 const touched = (node: Node): Tensor[] =>
