@@ -91,8 +91,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll l LANES
   let giver$l = (lane + $lu) % LANES;
 #end
-  // Four images side by side, so that a tile has few places and meets padding in all of them or in none.
-  let together = select(select(0u, 1u, p.batch % 2u == 0u), 2u, p.batch % 4u == 0u);
+  // Images side by side, so that a tile has few places and meets padding in all of them or in none.
+  let together = min(countTrailingZeros(p.batch), TOGETHER);
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
   let place$h = row$h >> together;

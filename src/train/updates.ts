@@ -1,6 +1,6 @@
 import { type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
 import { adam, ranges, sgd } from '../kernels/optimizers.js';
-import { GRADIENTS, type Home, type Parameter, type ParameterTable } from '../model/parameters.js';
+import { ALIGNMENT, GRADIENTS, type Home, type Parameter, type ParameterTable } from '../model/parameters.js';
 
 export interface OptimizerConfig {
   readonly kind: 'adam' | 'sgd';
@@ -69,11 +69,21 @@ function windowPieces(graph: Graph, table: ParameterTable): Piece[] {
     return tensors[k]!.slice(offset - windows[k]!.offset, shape);
   });
   return windows.flatMap(({ offset, runs }, k) =>
-    runs.map((run) => ({
+    runs.flatMap(byQuads).map((run) => ({
       offset: run.offset,
       gradients: tensors[k]!.slice(run.offset - offset, [run.length]),
     })),
   );
+}
+
+/** An update goes by quads if its length does: what a run has beyond them is updated apart. */
+function byQuads({ offset, length }: Run): Run[] {
+  const rest = length % 4 && length % ALIGNMENT;
+  const runs = [
+    { offset, length: length - rest },
+    { offset: offset + length - rest, length: rest },
+  ];
+  return runs.filter((run) => run.length > 0);
 }
 
 interface Run {

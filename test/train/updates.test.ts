@@ -4,7 +4,7 @@ import { mutated } from '../../src/engine/plan.js';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import { type Node, sizeOf, type Tensor } from '../../src/engine/tensor.js';
 import type { ModelName } from '../../src/model/names.js';
-import { ParameterTable } from '../../src/model/parameters.js';
+import { ALIGNMENT, ParameterTable } from '../../src/model/parameters.js';
 import { ProgramBuilder } from '../../src/train/programs.js';
 
 const built = (model: ModelName, libs: number) => {
@@ -72,6 +72,11 @@ describe.each(MODELS)('the windows of %s with %i LIBs', (model, libs) => {
         );
     });
     expect(late).toEqual([]);
+  });
+
+  test('are updated by quads but for ends of less than a binding', () => {
+    const sizes = updates.map(({ range }) => range[1] - range[0]);
+    expect(sizes.filter((size) => size % 4 !== 0 && size >= ALIGNMENT)).toEqual([]);
   });
 
   test('hold the gradient of each parameter at its place', () => {
