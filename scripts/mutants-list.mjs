@@ -301,6 +301,20 @@ export const mutants = [
     check: operations('conv2d'),
   },
   {
+    name: 'a tile has more images side by side than the batch',
+    file: 'shaders/conv2d-software.wgsl',
+    find: 'countTrailingZeros(p.batch | ROWS)',
+    replace: 'countTrailingZeros(ROWS)',
+    check: operations('conv2d'),
+  },
+  {
+    name: 'what a tile skips is counted without its last places',
+    file: 'src/kernels/conv-padding.ts',
+    find: 'Math.min(placesOfTile, places - first)',
+    replace: '1',
+    check: ['test/kernels/conv-padding.test.ts', 'counts'],
+  },
+  {
     name: 'a weight gradient forgets the stride where a line of pixels ends',
     file: 'shaders/conv2d-weight-gradient-software.wgsl',
     find: '(p.width - wide) * p.stride',

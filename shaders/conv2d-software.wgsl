@@ -91,8 +91,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #unroll l LANES
   let giver$l = (lane + $lu) % LANES;
 #end
-  // Images side by side, so that a tile has few places and meets padding in all of them or in none.
-  let together = min(countTrailingZeros(p.batch), TOGETHER);
+  // As many images side by side as both the batch and a tile are a multiple of (2^together), so that a tile has few places and meets
+  // padding in all of them or in none.
+  let together = countTrailingZeros(p.batch | ROWS);
 #unroll h HALVES
   let row$h = min(firstRow + $hu * LANES + lane, rowCount - 1u);
   let place$h = row$h >> together;

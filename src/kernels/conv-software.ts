@@ -132,7 +132,6 @@ function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number):
       ...lanes,
       ROWS,
       HALVES: ROWS / lanes.LANES,
-      TOGETHER: Math.log2(ROWS),
       DATA_GRADIENT: data,
       POINT: kh * kw * stride === 1,
     },

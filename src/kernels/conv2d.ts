@@ -74,6 +74,8 @@ const SIZES: Sizes = [
   ['uneven padding in tiles', [5, 9, 11, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [0, 2, 2, 1] }],
   ['four small images', [4, 3, 4, 20], [1, 3, 3, 20, 36], { stride: 1, pad: [1, 1, 1, 1] }],
   ['eight images, stride 2', [8, 4, 3, 8], [2, 3, 3, 4, 12], { stride: 2, pad: [1, 1, 1, 1] }],
+  ['sixteen images of 2x2, groups 2', [16, 2, 2, 16], [2, 3, 3, 8, 12], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['three times eight images', [24, 3, 2, 8], [1, 3, 3, 8, 36], { stride: 1, pad: [1, 1, 1, 1] }],
   ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
 ];
 
