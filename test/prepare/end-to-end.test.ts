@@ -91,4 +91,4 @@ test('goes on with what is there, refuses other options, and names what it could
   expect(readFileSync(join(out, 'datasets/FF++/val_real.txt'), 'utf8')).toMatch(
     /^0,\/.*\/002\.mp4,2\n0,\/.*\/003\.mp4,2\n$/,
   );
-}, 120_000);
+});
