@@ -308,10 +308,10 @@ export const mutants = [
     check: operations('conv2d'),
   },
   {
-    name: 'what a tile skips is counted without its last places',
+    name: 'a tap is counted once for each place of a tile that meets it',
     file: 'src/kernels/conv-padding.ts',
-    find: 'Math.min(placesOfTile, places - first)',
-    replace: '1',
+    find: 'last = tile;',
+    replace: 'last = -1;',
     check: ['test/kernels/conv-padding.test.ts', 'counts'],
   },
   {

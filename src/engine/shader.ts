@@ -11,12 +11,10 @@ import { shaders } from '../kernels/shaders.generated.js';
 export type Constants = Readonly<Record<string, number | boolean>>;
 
 /** Names a pipeline: a shader with its constants; one that is false is as good as absent. */
-export const kernelKey = (shader: string, constants: Constants = {}): string =>
-  `${shader} ${JSON.stringify(
-    Object.entries(constants)
-      .filter(([, value]) => value !== false)
-      .sort(),
-  )}`;
+export function kernelKey(shader: string, constants: Constants = {}): string {
+  const names = Object.keys(constants).filter((name) => constants[name] !== false);
+  return [shader, ...names.sort().map((name) => `${name}=${constants[name]}`)].join(' ');
+}
 
 const library: Record<string, string> = { ...shaders };
 

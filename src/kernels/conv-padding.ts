@@ -12,15 +12,27 @@ export function computedShare(geo: Geometry, rows: number): number {
   const { batch, height, width, outHeight, outWidth, kh, kw, stride, top, left } = geo;
   const places = outHeight * outWidth;
   const placesOfTile = rows / imagesTogether(batch, rows);
-  const meets = (place: number, tap: number): boolean => {
-    const y = Math.floor(place / outWidth) * stride + Math.floor(tap / kw) - top;
-    const x = (place % outWidth) * stride + (tap % kw) - left;
-    return y >= 0 && y < height && x >= 0 && x < width;
-  };
   let computed = 0;
-  for (let first = 0; first < places; first += placesOfTile) {
-    const tile = Array.from({ length: Math.min(placesOfTile, places - first) }, (_, i) => first + i);
-    for (let tap = 0; tap < kh * kw; tap++) if (tile.some((place) => meets(place, tap))) computed++;
+  for (let i = 0; i < kh; i++) {
+    const rowMeets = meets(outHeight, i - top, stride, height);
+    for (let j = 0; j < kw; j++) {
+      const columnMeets = meets(outWidth, j - left, stride, width);
+      let last = -1;
+      for (let place = 0; place < places; place++) {
+        const tile = Math.floor(place / placesOfTile);
+        if (tile === last || !rowMeets[Math.floor(place / outWidth)] || !columnMeets[place % outWidth])
+          continue;
+        computed++;
+        last = tile;
+      }
+    }
   }
   return computed / (Math.ceil(places / placesOfTile) * kh * kw);
 }
+
+/** Of `count` places along an axis: whether what lies `shift` on from each is in the image. */
+const meets = (count: number, shift: number, stride: number, size: number): boolean[] =>
+  Array.from({ length: count }, (_, place) => {
+    const at = place * stride + shift;
+    return at >= 0 && at < size;
+  });

@@ -79,7 +79,7 @@ const SIZES: Sizes = [
   ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
 ];
 
-/** ResNet's and MobileNet's layers, batch 4. */
+/** ResNet's and MobileNet's layers, batch 4; and ResNet's last ones of eight images of 64 pixels, where most products are with padding. */
 const BENCHMARKS: Sizes = [
   ['3x3 56x56x64', [4, 56, 56, 64], [1, 3, 3, 64, 64], { stride: 1, pad: [1, 1, 1, 1] }],
   ['3x3 28x28x128', [4, 28, 28, 128], [1, 3, 3, 128, 128], { stride: 1, pad: [1, 1, 1, 1] }],
@@ -89,6 +89,8 @@ const BENCHMARKS: Sizes = [
   ['3x3 28x28x128, 4 groups', [4, 28, 28, 512], [4, 3, 3, 128, 128], { stride: 1, pad: [1, 1, 1, 1] }],
   ['3x3 14x14x256, 4 groups', [4, 14, 14, 1024], [4, 3, 3, 256, 256], { stride: 1, pad: [1, 1, 1, 1] }],
   ['3x3 7x7x512, 4 groups', [4, 7, 7, 2048], [4, 3, 3, 512, 512], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 4x4x256, 4 groups', [8, 4, 4, 1024], [4, 3, 3, 256, 256], { stride: 1, pad: [1, 1, 1, 1] }],
+  ['3x3 2x2x512, 4 groups', [8, 2, 2, 2048], [4, 3, 3, 512, 512], { stride: 1, pad: [1, 1, 1, 1] }],
   ['7x7/2 stem', [4, 224, 224, 3], [1, 7, 7, 3, 64], { stride: 2, pad: [3, 3, 3, 3], sharedInput: true }],
   ['1x1 56x56 64 to 256', [4, 56, 56, 64], [1, 1, 1, 64, 256], { stride: 1, pad: [0, 0, 0, 0] }],
   ['1x1 14x14 512 to 512', [4, 14, 14, 512], [1, 1, 1, 512, 512], { stride: 1, pad: [0, 0, 0, 0] }],
