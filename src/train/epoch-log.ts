@@ -1,7 +1,7 @@
 import type { StepLosses } from './session.js';
 
 export const LOSS_NAMES = ['total', 'ce', 'gil', 'lil'] as const;
-export type LossName = (typeof LOSS_NAMES)[number];
+type LossName = (typeof LOSS_NAMES)[number];
 export type MeanLosses = Readonly<Record<LossName, number>>;
 
 /** What the steps of one epoch have left behind, in their order: part of a checkpoint in the middle of an epoch. */
@@ -10,10 +10,16 @@ export class EpochLog {
   readonly labels: number[] = [];
   taskWeights: readonly number[] = [];
 
-  static restore(losses: ArrayLike<number>, labels: ArrayLike<number>): EpochLog {
+  /** What a checkpoint held: losses [steps, 4] as flat() gives them, a label for each image, and the w_k of the last step. */
+  static restore(
+    losses: Iterable<number>,
+    labels: Iterable<number>,
+    taskWeights: Iterable<number>,
+  ): EpochLog {
     const log = new EpochLog();
-    log.losses.push(...Array.from(losses));
-    log.labels.push(...Array.from(labels));
+    for (const loss of losses) log.losses.push(loss); // one by one: a call takes some 100,000 arguments, an epoch has more images
+    for (const label of labels) log.labels.push(label);
+    log.taskWeights = Array.from(taskWeights);
     return log;
   }
 

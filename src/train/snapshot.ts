@@ -13,6 +13,7 @@ const OURS = {
   moments: 'optimizer.',
   tasks: 'awl.params',
   losses: 'epoch.losses',
+  taskWeights: 'epoch.task_weights',
   labels: 'epoch.labels',
   scores: 'epoch.scores',
 };
@@ -98,6 +99,12 @@ async function epochSources(session: Session, log: EpochLog): Promise<TensorSour
   return [
     ...moments,
     { name: OURS.losses, dtype: 'F64', shape: [log.steps, LOSS_NAMES.length], data: () => log.flat() },
+    {
+      name: OURS.taskWeights,
+      dtype: 'F64',
+      shape: [log.taskWeights.length],
+      data: () => Float64Array.from(log.taskWeights),
+    },
     { name: OURS.labels, dtype: 'U8', shape: [log.labels.length], data: () => Uint8Array.from(log.labels) },
     { name: OURS.scores, dtype: 'F32', shape: [log.labels.length, 2], data: () => scores },
   ];
@@ -124,9 +131,10 @@ export async function restoreRun(
     session.runtime.write(buffer, await checkpoint.floats(`${OURS.moments}${buffer}`));
   const labels = await checkpoint.integers(OURS.labels);
   session.runtime.write('scores', await checkpoint.floats(OURS.scores));
-  const stored = checkpoint.tensors.get(OURS.losses);
-  const losses = stored ? await checkpoint.floats(OURS.losses) : [];
-  return { state, log: EpochLog.restore(losses, labels) };
+  const floats = async (name: string): Promise<Iterable<number>> =>
+    checkpoint.tensors.has(name) ? await checkpoint.floats(name) : [];
+  const log = EpochLog.restore(await floats(OURS.losses), labels, await floats(OURS.taskWeights));
+  return { state, log };
 }
 
 /** The network's weights from any file with the reference's names. @throws UserError that lists what is missing or misshapen */
