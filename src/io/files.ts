@@ -22,7 +22,8 @@ const beingWritten = new Set<string>();
 /**
  * Writes a file whole or not at all: a temporary file in the same folder, flushed to the disk, then renamed over the old one. When
  * anything fails, the producer of the chunks included, the temporary file is removed and the old file stays. Missing folders are made.
- * A path has one writer at a time; temporary files that a killed process left behind are removed at the next write.
+ * A path has one writer at a time in a process; of several processes the last one's file stays. Temporary files that a killed process
+ * left behind are removed at the next write.
  * @throws UserError that names the path and the way out
  */
 export async function writeFileAtomic(path: string, chunks: Chunks): Promise<void> {
@@ -129,8 +130,18 @@ async function removeTemporaries(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = temporaryPrefix(path);
   for (const name of await listFolder(folder))
-    if (name.startsWith(prefix))
+    if (name.startsWith(prefix) && !isOfAnother(Number(name.slice(prefix.length))))
       await attempt('remove', path, () => rm(join(folder, name), { recursive: true, force: true }));
+}
+
+/** Whether another process with this id is alive, and so may be writing. */
+function isOfAnother(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === 'EPERM'; // alive, and somebody else's
+  }
 }
 
 async function makeFolder(folder: string, path: string): Promise<void> {

@@ -86,13 +86,20 @@ test('a path that is a folder', async () => {
   expect(readdirSync(folder)).toEqual(['sub']);
 });
 
+test('the temporary file of another process that is alive stays, for that one to finish', async () => {
+  const name = `.a.tmp-${process.ppid}`;
+  writeFileSync(join(folder, name), '');
+  await writeFileAtomic(join(folder, 'a'), bytes('x'));
+  expect(readdirSync(folder)).toEqual([name, 'a']);
+});
+
 test('temporary files of killed writers go at the next write or removal of the same name only', async () => {
-  for (const name of ['.a.tmp-1', '.a.tmp-22', '.b.tmp-1', '.ab.tmp-1'])
+  for (const name of ['.a.tmp-99999991', '.a.tmp-99999992', '.b.tmp-99999991', '.ab.tmp-99999991'])
     writeFileSync(join(folder, name), '');
   await writeFileAtomic(join(folder, 'a'), bytes('x'));
-  expect(readdirSync(folder)).toEqual(['.ab.tmp-1', '.b.tmp-1', 'a']);
+  expect(readdirSync(folder)).toEqual(['.ab.tmp-99999991', '.b.tmp-99999991', 'a']);
   await removeFile(join(folder, 'b'));
-  expect(readdirSync(folder)).toEqual(['.ab.tmp-1', 'a']);
+  expect(readdirSync(folder)).toEqual(['.ab.tmp-99999991', 'a']);
 });
 
 test('two writers of one path at once are a mistake of the program', async () => {
