@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 type DataConfig = Pick<Config, 'datasets' | 'data_root' | 'map_prefix'>;
 
 /** What data preparation has to tell the user. */
-export type Notify = (line: string) => void | Promise<void>;
+export type Notify = (line: string) => void;
 
 /** Reads the splits of one data set; `builtin` is drawn on first use. */
 export async function openDataset(
@@ -30,7 +30,7 @@ export async function openDataset(
   return (split) => {
     const read = readSplit(name, split, lists);
     const note = read && missingNote(read);
-    if (note) void notify(note);
+    if (note) notify(note);
     return read;
   };
 }
@@ -44,7 +44,7 @@ export async function builtinFolder(notify: Notify): Promise<string> {
       const tenth = Math.floor((10 * done) / total);
       if (tenth <= announced && announced > 0) return;
       announced = Math.max(1, tenth);
-      void notify(`drawing the built-in faces: ${done} of ${total} clips (once; kept in ${cacheDir()})`);
+      notify(`drawing the built-in faces: ${done} of ${total} clips (once; kept in ${cacheDir()})`);
     },
   });
   return datasetsDir;
@@ -74,7 +74,7 @@ export async function openDecoder(
     ...load,
     caches,
     augmentation: stepsOf(augmentation),
-    onBad: (file, cause) => void notify(`skipped ${file}: ${cause}`),
+    onBad: (file, cause) => notify(`skipped ${file}: ${cause}`),
   });
 }
 

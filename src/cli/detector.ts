@@ -72,13 +72,13 @@ export function adopt<C extends Partial<Config>>(
 ): C {
   const adopted: Record<string, unknown> = { ...config };
   for (const name of names) {
-    if (!(name in config) || !(name in flags)) continue;
+    if (!(name in config)) continue;
     const [here, there] = [JSON.stringify(config[name as keyof C]), JSON.stringify(flags[name])];
     if (given.has(name) && here !== there)
       throw new UsageError(
-        `--${name} ${here}: ${path} was made with ${there}; leave the flag out, or start a new run`,
+        `--${name} ${here}: ${path} was made with${there === undefined ? 'out it' : ` ${there}`}; leave the flag out, or start a new run`,
       );
-    adopted[name] = flags[name];
+    if (name in flags) adopted[name] = flags[name];
   }
   return adopted as C;
 }

@@ -9,14 +9,15 @@ export interface Tested {
   readonly evaluation: Evaluation;
 }
 
-/** Tests the current weights on a split. */
+/** Tests the current weights on a split. @returns undefined when it was interrupted */
 export async function testSplit(
   session: Session,
   name: string,
   samples: SampleList,
   decoder: Decoder,
   bs: number,
-): Promise<Tested> {
-  const evaluation = (await evaluate(session, samples, decoder, bs))!;
-  return { results: testResults(name, samples, evaluation), evaluation };
+  interrupted: () => boolean = () => false,
+): Promise<Tested | undefined> {
+  const evaluation = await evaluate(session, samples, decoder, bs, { interrupted });
+  return evaluation && { results: testResults(name, samples, evaluation), evaluation };
 }

@@ -12,15 +12,11 @@ import { arithmeticOf, programConfig } from './program-config.js';
 import { CSV_HEADING, resultsTable, scoresCsv, type TestResult, writeCsv } from './results.js';
 import { testSplit } from './scoring.js';
 
-/** Losses of a checkpoint's run, for the losses that an evaluation computes along. */
-const LOSSES = [
-  'lil_loss',
-  'gil_loss',
-  'temperature',
-  'mi_calculator',
-  'balance_loss_method',
-  'scales',
-] as const;
+/** What a checkpoint's network is: the losses that it was trained with decide which heads it has. */
+const NETWORK = [...ARCHITECTURE, 'lil_loss', 'gil_loss'] as const;
+
+/** An evaluation computes a loss along, which a test does not show: the cheapest. */
+const PLAIN = { gil: false, lil: false, method: 'sum' } as const;
 
 /** `clew test`: metrics of a checkpoint on data sets, or scores of a folder of images. Writes no model. */
 export async function run(asked: TestConfig, call: Call): Promise<number> {
@@ -28,7 +24,7 @@ export async function run(asked: TestConfig, call: Call): Promise<number> {
   const checkpoint = await Checkpoint.open(path);
   try {
     const about = aboutOf(checkpoint);
-    const config = about ? adopt(asked, call.given, path, about.flags, [...ARCHITECTURE, ...LOSSES]) : asked;
+    const config = about ? adopt(asked, call.given, path, about.flags, NETWORK) : asked;
     return await score(config, checkpoint);
   } finally {
     await checkpoint.close();
@@ -50,7 +46,9 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
       samples: largest,
       budget: memoryBudget(opened.runtime.capabilities.software),
     });
-    const { runtime, session } = await openDetector(config.adapter, programConfig(config), sizes, {
+    const program = programConfig(config);
+    const plain = { ...program, loss: { ...program.loss, ...PLAIN } };
+    const { runtime, session } = await openDetector(config.adapter, plain, sizes, {
       tune: config.tune,
       arithmetic: arithmeticOf(config),
     });
@@ -59,7 +57,7 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
       const results: TestResult[] = [];
       const csv: string[] = [];
       for (const { name, samples } of sets) {
-        const tested = await testSplit(session, name, samples, decoder, config.test_bs);
+        const tested = (await testSplit(session, name, samples, decoder, config.test_bs))!;
         results.push(...tested.results);
         csv.push(scoresCsv(name, samples, tested.evaluation));
       }

@@ -103,7 +103,8 @@ class Run {
   async go(): Promise<number> {
     const { save_path: savePath, name, overwrite } = this.config;
     const start = performance.now();
-    this.files = await RunFiles.open({ savePath, name, resume: this.about !== undefined, overwrite });
+    const resume = this.about && this.resumed?.path;
+    this.files = await RunFiles.open({ savePath, name, resume, overwrite });
     let data: Data | undefined;
     let detector: Detector | undefined;
     try {
@@ -124,7 +125,8 @@ class Run {
   private async openData(): Promise<Data> {
     const { config } = this;
     const name = config.dataset[0]!;
-    const notify = (line: string): Promise<void> => this.tell(line);
+    // Nobody waits for these lines: where train.log cannot be written, the next one that is waited for ends the run.
+    const notify = (line: string): void => void this.tell(line).catch(() => {});
     const split = await openDataset(name, config, notify);
     const training = trainingSamples(split('train')!);
     const validation = config.select === 'val' ? split('val') : undefined;
@@ -175,15 +177,23 @@ class Run {
   private async begin(session: Session): Promise<{ state: RunState; log: EpochLog }> {
     const { config, resumed, about } = this;
     if (resumed && about) {
-      const restored = await restoreRun(resumed, session);
-      await this.files.dropEpochsFrom(restored.state.epoch);
-      await this.tell(`going on at epoch ${restored.state.epoch}, step ${restored.state.step}`);
-      return restored;
+      const { state, log } = await restoreRun(resumed, session);
+      await this.tell(`going on at epoch ${state.epoch}, step ${state.step}`);
+      return { state, log };
     }
     await initialise(session.runtime, session.table, config.seed);
     if (resumed) return { state: await this.beginBehind(resumed, session), log: new EpochLog() };
     if (config.pretrained !== undefined) await this.fillLibs(config.pretrained, session);
     return { state: initialState(config.lr), log: new EpochLog() };
+  }
+
+  /** A state whose best epoch is there to be tested in the end; else the best is picked from those to come. */
+  private async withBest(state: RunState): Promise<RunState> {
+    if (state.bestAuc === null || (await this.files.hasBest())) return state;
+    await this.tell(
+      `${this.files.checkpoint('best')}: not there any more; the best epoch is picked from those to come`,
+    );
+    return { ...state, bestAuc: null };
   }
 
   /** A weights-only file, the reference's {state_dict, epoch}: its weights, and the epoch behind its own. */
@@ -213,18 +223,31 @@ class Run {
     const { config, files } = this;
     const { session, name: adapter, variants } = detector;
     const about: About = { version: version(), adapter, flags: config, variants };
-    await files.writeConfig(about);
     this.display.stage('preparing weights', 0, 1); // drawn, or read, and saved: seconds, with many of them
-    const { state, log } = await this.begin(session);
+    const { state: restored, log } = await this.begin(session);
+    await files.begin();
+    const state = await this.withBest(restored);
+    if (this.about) await files.dropEpochsFrom(state.epoch);
+    await files.writeConfig(about);
     const eventFolder = join('runs', config.name);
-    if (config.overwrite) await removeEvents(eventFolder);
+    if (config.overwrite && !this.about) await removeEvents(eventFolder);
     const events = new EventWriter(eventFolder, this.about ? { resumeAt: state.epoch } : {});
     const watch = this.watch();
     try {
       const options = this.trainerOptions(about);
-      const trainer = new Trainer(session, data, files, events, options, this.hooks(data, watch), state, log);
+      const trainer = new Trainer(
+        session,
+        data,
+        files,
+        events,
+        options,
+        this.hooks(data, state, watch),
+        state,
+        log,
+      );
       if (!(await trainer.run())) return await this.interrupted();
-      const results = await this.test(data, session, trainer);
+      const results = await this.test(data, session, trainer, watch);
+      if (!results) return await this.interrupted();
       this.display.stop();
       process.stdout.write(`\n${resultsTable(results)}\n\n`);
       await this.tell(
@@ -252,9 +275,10 @@ class Run {
     };
   }
 
-  private hooks({ training, selecting }: Data, watch: Interruption): TrainerHooks {
+  private hooks({ training, selecting }: Data, state: RunState, watch: Interruption): TrainerHooks {
     const { epoch: epochs } = this.config;
-    const totalImages = epochs * (training.length + selecting.length);
+    const before = state.imagesSeen === 0 ? state.epoch - 1 : 0; // epochs of another program
+    const totalImages = (epochs - before) * (training.length + selecting.length);
     return {
       progress: (at) => this.display.update({ ...at, epochs, totalImages, losses: { ...at.losses } }),
       log: (line) => this.tell(line),
@@ -276,14 +300,21 @@ class Run {
     return interruptedExitCode;
   }
 
-  /** METHOD 4: after the last epoch model_best is loaded and tested. */
-  private async test(data: Data, session: Session, trainer: Trainer): Promise<TestResult[]> {
+  /** METHOD 4: after the last epoch model_best is loaded and tested. @returns undefined when it was interrupted */
+  private async test(
+    data: Data,
+    session: Session,
+    trainer: Trainer,
+    watch: Interruption,
+  ): Promise<TestResult[] | undefined> {
     const { config, files } = this;
-    if (config.save_model)
+    if (!trainer.restoreBest())
       await withCheckpoint(files.checkpoint('best'), (best) => loadWeights(best, session));
-    else trainer.restoreBest();
     const name = config.dataset[0]!;
-    const { results, evaluation } = await testSplit(session, name, data.test, data.decoder, config.test_bs);
+    const stopped = (): boolean => watch.requested;
+    const tested = await testSplit(session, name, data.test, data.decoder, config.test_bs, stopped);
+    if (!tested) return undefined;
+    const { results, evaluation } = tested;
     await writeContactSheet(join(files.folder, 'test_faces.png'), sheetOf(data.test, evaluation));
     for (const { name, metrics } of results) {
       const { auc, accuracy, video } = metrics;

@@ -6,10 +6,10 @@ import { Graph, type Tensor } from '../engine/tensor.js';
 import { normaliseAndMix } from '../kernels/normalise-and-mix.js';
 import { recordLosses } from '../kernels/record-losses.js';
 import { loadRows, storeRows } from '../kernels/rows.js';
-import { featureSize, type Heads, heads, libBank, type NetConfig } from '../model/lib-net.js';
+import { featureSize, heads, libBank, type NetConfig } from '../model/lib-net.js';
 import type { ParameterTable } from '../model/parameters.js';
 import type { Build, NormMode } from '../model/scope.js';
-import { balance, type LossConfig, type LossTerms, lossTerms } from './losses.js';
+import { balance, type LossConfig, lossTerms } from './losses.js';
 import { flatGradients, gradientWindows, type OptimizerConfig, update } from './updates.js';
 
 export interface ProgramConfig {
@@ -66,7 +66,7 @@ export class ProgramBuilder {
   trainWhole(batch: number): ProgramSource {
     const { graph, inputs, build } = this.start(batch, 'batch', this.config.dropout);
     const Z = libBank(this.mixed(inputs, batch), this.config.net, build);
-    const { total } = this.objective(Z, inputs, build);
+    const total = this.objective(Z, inputs, build);
     const gradients = gradientWindows(graph, this.table);
     this.backward(graph, () => backward(total));
     const end = graph.nodes.length;
@@ -88,7 +88,7 @@ export class ProgramBuilder {
     const { graph, inputs, build } = this.start(batch, 'batch', this.config.dropout);
     const Z = this.featureBuffer(graph, 'features', batch);
     Z.gradient = this.featureBuffer(graph, 'feature_gradients', batch);
-    const { total } = this.objective(Z, inputs, build);
+    const total = this.objective(Z, inputs, build);
     flatGradients(graph, this.table);
     backward(total);
     return { name: `heads ${batch}`, graph };
@@ -159,11 +159,7 @@ export class ProgramBuilder {
   }
 
   /** Heads, losses and their record; the logits z go to the epoch's scores. */
-  private objective(
-    Z: Tensor,
-    inputs: StepInputs,
-    build: Build,
-  ): { total: Tensor; terms: LossTerms; heads: Heads } {
+  private objective(Z: Tensor, inputs: StepInputs, build: Build): Tensor {
     const { graph } = build;
     const out = heads(Z, this.config.net, build);
     const terms = lossTerms(out, inputs.labels, inputs, this.config.loss);
@@ -172,7 +168,7 @@ export class ProgramBuilder {
     const ring = graph.buffer('ring', [RING_ROWS, RING_COLUMNS]);
     recordLosses({ total, ...terms }, weights, ring, inputs.slot, inputs.flag);
     storeRows(out.z, inputs.scoreRow, graph.buffer('scores', [this.samples, 2]));
-    return { total, terms, heads: out };
+    return total;
   }
 }
 

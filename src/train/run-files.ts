@@ -1,6 +1,7 @@
 /** What a run writes into SAVE_PATH/NAME. */
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { appendLine, attempt, listFolder, removeFile, writeFileAtomic } from '../io/files.js';
 
@@ -12,8 +13,11 @@ export interface RunOptions {
   readonly savePath: string;
   /** --name */
   readonly name: string;
-  /** The run goes on: its files stay. Wins over `overwrite`, which would remove the checkpoint to go on from. */
-  readonly resume: boolean;
+  /**
+   * The checkpoint of ours that the run goes on from. In its own folder all files stay, whatever `overwrite` says; another folder must
+   * be free as a new run's, and takes over what came before.
+   */
+  readonly resume?: string | undefined;
   readonly overwrite: boolean;
 }
 
@@ -28,22 +32,53 @@ function isOurs(name: string): boolean {
   );
 }
 
+/** What a run that goes on in another folder takes along: its epochs so far, and the best of them. */
+const TAKEN_ALONG = ['metrics.jsonl', 'model_best.safetensors', 'model_best.json'];
+
 /** The folder of one run. */
 export class RunFiles {
-  private constructor(readonly folder: string) {}
+  /** Lines for train.log that wait for begin(). */
+  private early: string[] | undefined;
+
+  private constructor(
+    readonly folder: string,
+    /** Files of the run that this one replaces. */
+    private readonly old: readonly string[],
+    /** The folder that this run goes on from, if it is another one. */
+    private readonly before: string | undefined,
+  ) {
+    this.early = old.length > 0 ? [] : undefined;
+  }
 
   /** @throws UserError when the name is in use and the run neither goes on nor may be overwritten */
   static async open({ savePath, name, resume, overwrite }: RunOptions): Promise<RunFiles> {
     const folder = join(savePath, name);
+    const before = resume === undefined ? undefined : dirname(resume);
+    if (before !== undefined && resolve(before) === resolve(folder))
+      return new RunFiles(folder, [], undefined);
     const old = (await listFolder(folder)).filter(isOurs);
-    if (!resume) {
-      if (old.some((file) => !file.startsWith('.')) && !overwrite)
-        throw new UserError(
-          `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${join(folder, 'model_last.safetensors')}`,
-        );
-      for (const file of old) await removeFile(join(folder, file));
-    }
-    return new RunFiles(folder);
+    if (old.some((file) => !file.startsWith('.')) && !overwrite)
+      throw new UserError(
+        `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${join(folder, 'model_last.safetensors')}`,
+      );
+    return new RunFiles(folder, old, before);
+  }
+
+  /** Removes what the run replaces, and takes along what it goes on from. Until then a run that fails has cost nothing. */
+  async begin(): Promise<void> {
+    for (const file of this.old) await removeFile(join(this.folder, file));
+    const lines = this.early ?? [];
+    this.early = undefined;
+    for (const line of lines) await this.log(line);
+    if (this.before === undefined) return;
+    const there = await listFolder(this.before);
+    for (const file of TAKEN_ALONG.filter((name) => there.includes(name)))
+      await writeFileAtomic(join(this.folder, file), createReadStream(join(this.before, file)));
+  }
+
+  /** Whether there is a best epoch to test. */
+  async hasBest(): Promise<boolean> {
+    return (await listFolder(this.folder)).includes(basename(this.checkpoint('best')));
   }
 
   /** Path of model_best, model_last or model_{epoch}. */
@@ -58,7 +93,8 @@ export class RunFiles {
 
   /** A line of train.log. */
   async log(text: string): Promise<void> {
-    await appendLine(join(this.folder, 'train.log'), text);
+    if (this.early) this.early.push(text);
+    else await appendLine(join(this.folder, 'train.log'), text);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type Chooser, callKey } from '../engine/plan.js';
 import type { Program, ProgramSource, Runtime, Step } from '../engine/runtime.js';
+import { alignTo } from '../engine/tensor.js';
 import { ParameterTable } from '../model/parameters.js';
 import { CLOCK, HYPER, ProgramBuilder, type ProgramConfig, RING_COLUMNS, RING_ROWS } from './programs.js';
 import {
@@ -88,7 +89,7 @@ export class Session {
     refuseMisfit(sources, runtime, this.config, sizes);
     const slice = evaluationSlice(builder, runtime, sizes);
     const evaluation = [
-      builder.evaluateFeatures(alignUp(sizes.evaluationBatch, slice), slice),
+      builder.evaluateFeatures(alignTo(sizes.evaluationBatch, slice), slice),
       builder.evaluateHeads(sizes.evaluationBatch),
     ];
     this.compiled = [...sources, ...evaluation];
@@ -246,5 +247,3 @@ export class Session {
 }
 
 export const RING = RING_ROWS;
-
-const alignUp = (value: number, step: number): number => Math.ceil(value / step) * step;

@@ -85,9 +85,10 @@ export class Trainer {
     return true;
   }
 
-  /** Puts the best epoch's weights back that were kept in memory because none may be written. */
-  restoreBest(): void {
+  /** Puts the best epoch's weights back if they were kept in memory, because none may be written. @returns whether they were */
+  restoreBest(): boolean {
     if (this.bestWeights) restoreWeights(this.session, this.bestWeights);
+    return this.bestWeights !== undefined;
   }
 
   private async epoch(): Promise<boolean> {
@@ -97,7 +98,7 @@ export class Trainer {
       this.log = new EpochLog();
     }
     if (!(await this.steps())) return false;
-    const training = scoreMetrics(scoresOf(await session.scores(this.log.labels.length)), this.log.labels);
+    const training = scoreMetrics(scoresOf(this.trainingLogits), this.log.labels);
     const evaluation = await evaluate(session, data.selecting, data.decoder, this.options.testBs, {
       interrupted: () => this.hooks.interrupted(),
       progress: (images, step, steps) => this.saw('evaluate', images, step, steps),
@@ -190,7 +191,11 @@ export class Trainer {
   private async finishEpoch(training: ScoreMetrics, evaluation: Evaluation): Promise<void> {
     const { epoch, bestAuc, baseLr, history } = this.state;
     const { auc } = evaluation.metrics;
-    const isBest = auc !== null && (bestAuc === null || auc > bestAuc);
+    if (auc === null)
+      throw new UserError(
+        `${this.data.selecting.name}: all faces that could be read are of one class, so no AUC picks the best epoch; clew data check tells what is wrong with the others`,
+      );
+    const isBest = bestAuc === null || auc > bestAuc;
     const next = nextBaseLr({ lr: baseLr, history }, evaluation.losses.total);
     const losses = this.log.means();
     const line = epochLine({
@@ -206,7 +211,7 @@ export class Trainer {
     await writeEvents(this.events, line);
     await this.hooks.log(
       `epoch ${epoch}/${this.options.epochs}  loss ${losses.total.toFixed(4)}  evaluation loss ${evaluation.losses.total.toFixed(4)}` +
-        `  AUC ${auc === null ? '-' : auc.toFixed(4)}  accuracy ${evaluation.metrics.accuracy.toFixed(2)} %${isBest ? '  best so far' : ''}`,
+        `  AUC ${auc.toFixed(4)}  accuracy ${evaluation.metrics.accuracy.toFixed(2)} %${isBest ? '  best so far' : ''}`,
     );
     this.state = {
       ...this.state,

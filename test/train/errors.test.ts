@@ -107,6 +107,15 @@ test('a name in use is refused, with both ways out', async () => {
   await expectGoodRun();
 });
 
+test('a run that is to be overwritten stays when the new one does not come to its first step', async () => {
+  const missing = await train('good', '--dataset', 'nowhere', '--overwrite', 'True');
+  expect(missing.code).toBe(1);
+  const pretrained = await train('good', '--pretrained', 'nowhere.pth', '--overwrite', 'True');
+  expect(pretrained.code).toBe(1);
+  expect(complaint(pretrained)).toMatch(/cannot read nowhere\.pth/);
+  await expectGoodRun();
+});
+
 test('a wrong value: exit code 2', async () => {
   const outcome = await train('x', '--lr', 'fast');
   expect(outcome.code).toBe(2);
@@ -167,10 +176,16 @@ test('broken images are named, counted and skipped; a split that ends empty stop
   const outcome = await clew(words);
   expect(outcome.code).toBe(0);
   expect(outcome.stderr).toContain(`skipped ${frame}: `);
-  for (const clip of [0, 1])
-    for (const kind of ['real', 'fake'])
+  const breakAll = (kind: string): void => {
+    for (const clip of [0, 1])
       for (let i = 0; i < 4; i++)
         truncateSync(join(folder, `broken/frames/val/${kind}/${clip}.mp4/${i}.png`), 40);
+  };
+  breakAll('real');
+  const fakes = await clew([...words, '--overwrite']);
+  expect(fakes.code).toBe(1);
+  expect(complaint(fakes)).toMatch(/val split of toy: all faces that could be read are of one class/);
+  breakAll('fake');
   const empty = await clew([...words, '--overwrite']);
   expect(empty.code).toBe(1);
   expect(complaint(empty)).toMatch(/val split of toy/);

@@ -29,8 +29,8 @@ interface Outcome {
 }
 
 /** 40 images of batch 12: three whole batches and a tail of 4; mixup and dropout are on by default. */
-const flags = (name: string): string[] =>
-  `--dataset ${set.name} --datasets ${set.datasets} --model tiny --size 32 --num_LIBs 2 --bs 12 --epoch 3 --save_every 2 --name ${name}`.split(
+const flags = (name: string, epochs = 3): string[] =>
+  `--dataset ${set.name} --datasets ${set.datasets} --model tiny --size 32 --num_LIBs 2 --bs 12 --epoch ${epochs} --save_every 2 --name ${name}`.split(
     ' ',
   );
 
@@ -84,12 +84,35 @@ async function expectSameRun(name: string): Promise<void> {
   }
   const metrics = (run: string): string => readFileSync(join(folder, 'output', run, 'metrics.jsonl'), 'utf8');
   expect(metrics(name)).toBe(metrics('uncut'));
-  expect(
-    metrics(name)
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line).epoch),
-  ).toEqual([1, 2, 3]);
+  expect(epochs(name).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+}
+
+/** The lines of a run's metrics.jsonl. */
+const epochs = (name: string): { epoch: number; task_weights: number[] }[] =>
+  readFileSync(join(folder, 'output', name, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+/** A script that runs the program and sends it a signal before the n-th batch that it evaluates. */
+function stopper(signal: NodeJS.Signals, n: number): string {
+  const path = join(folder, `${signal}-evaluation-${n}.mjs`);
+  const session = packagePath('dist/src/train/session.js');
+  writeFileSync(
+    path,
+    `import { Session } from ${JSON.stringify(session)};
+const real = Session.prototype.evaluate;
+let calls = 0;
+Session.prototype.evaluate = async function (...given) {
+  if (++calls === ${n}) process.kill(process.pid, '${signal}');
+  await new Promise(setImmediate); // signals arrive between events
+  return real.apply(this, given);
+};
+process.argv[1] = ${JSON.stringify(main)};
+await import(${JSON.stringify(main)});
+`,
+  );
+  return path;
 }
 
 /** A script that runs the program and kills it (SIGKILL) at the n-th call of one of the functions that touch the disk. */
@@ -125,32 +148,43 @@ describe('a run that is killed and resumed ends in the weights of the uncut run,
     await expectSameRun(name);
   });
 
-  test('in the middle of an evaluation', async () => {
-    const name = 'mid-evaluation';
-    const path = join(folder, 'kill-evaluation.mjs');
-    const session = packagePath('dist/src/train/session.js');
-    writeFileSync(
-      path,
-      `import { Session } from ${JSON.stringify(session)};
-const real = Session.prototype.evaluate;
-let calls = 0;
-Session.prototype.evaluate = function (...given) {
-  if (++calls === 3) process.kill(process.pid, 'SIGKILL');
-  return real.apply(this, given);
-};
-process.argv[1] = ${JSON.stringify(main)};
-await import(${JSON.stringify(main)});
-`,
-    );
+  test.each(['SIGKILL', 'SIGINT'] as const)('in the middle of an evaluation, by %s', async (signal) => {
+    const name = `mid-evaluation-${signal}`;
     // Two evaluation batches an epoch: the third call is inside the second epoch's evaluation.
-    const killed = await run(['train', ...flags(name), '--test_bs', '10'], path);
-    expect(killed.signal).toBe('SIGKILL');
+    const stopped = await run(['train', ...flags(name), '--test_bs', '10'], stopper(signal, 3));
+    expect(stopped.signal ?? stopped.code).toBe(signal === 'SIGKILL' ? signal : 130);
     const resumed = await resume(name);
     expect(resumed.code, resumed.output).toBe(0);
     const got = await weights(last(name));
     const want = await weights(last('uncut'));
     for (const [tensor, data] of want) expect(got.get(tensor)!.equals(data), tensor).toBe(true);
+    const learned = (of: string) => epochs(of).map(({ task_weights }) => task_weights);
+    expect(learned(name)).toEqual(learned('uncut'));
   });
+});
+
+test('SIGINT in the last test ends the run, which can be tested again', async () => {
+  const name = 'interrupted-test';
+  // Two batches for the epoch's evaluation, then two for the test.
+  const { code, output } = await run(['train', ...flags(name, 1), '--test_bs', '10'], stopper('SIGINT', 3));
+  expect(code, output).toBe(130);
+  expect(output).toMatch(/interrupted; go on with: clew train --resume_model/);
+  const resumed = await resume(name);
+  expect(resumed.code, resumed.output).toBe(0);
+  expect(resumed.output).toMatch(/wrote .*interrupted-test/);
+});
+
+test('a run goes on under another name with its best epoch, and leaves the runs of others alone', async () => {
+  const first = await run(['train', ...flags('first', 1)]);
+  expect(first.code, first.output).toBe(0);
+  const second = await resume('first', '--name', 'second', '--epoch', '3');
+  expect(second.code, second.output).toBe(0);
+  await expectSameRun('second');
+  expect(epochs('first')).toHaveLength(1);
+  const other = await resume('first', '--name', 'uncut', '--epoch', '3');
+  expect(other.code).toBe(1);
+  expect(other.output).toMatch(/^clew: output\/uncut: holds a run already; choose another --name/m);
+  await expectSameRun('uncut');
 });
 
 test('SIGINT saves, exits 130 and says how to go on; resumed, the run is the uncut one', async () => {
@@ -191,11 +225,17 @@ test('--epoch is the total: a finished run has nothing left to train', async () 
   expect(readFileSync(last('uncut')).equals(before)).toBe(true);
 });
 
-test('flags that would change the run are refused on resume', async () => {
-  const outcome = await resume('uncut', '--bs', '8');
+test.each([
+  ['--bs', '8', 'with 12'],
+  ['--micro_bs', '4', 'without it'],
+])('%s %s would change the run, and is refused on resume', async (flag, value, made) => {
+  const outcome = await resume('uncut', flag, value);
   expect(outcome.code).toBe(2);
   expect(outcome.output).toMatch(
-    /^clew: --bs 8: .*model_last\.safetensors was made with 12; leave the flag out, or start a new run$/m,
+    new RegExp(
+      `^clew: ${flag} ${value}: .*model_last\\.safetensors was made ${made}; leave the flag out, or start`,
+      'm',
+    ),
   );
 });
 

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RunFiles } from '../../src/train/run-files.js';
 
+/** Above any process id. */
+const NO_PROCESS = 99_999_999;
+
 let savePath: string;
 let folder: string;
 beforeEach(() => {
@@ -16,7 +19,7 @@ const open = (mode: 'new' | 'resume' | 'overwrite' | 'both' = 'new') =>
   RunFiles.open({
     savePath,
     name: 'my_run',
-    resume: mode === 'resume' || mode === 'both',
+    resume: mode === 'resume' || mode === 'both' ? join(folder, 'model_last.safetensors') : undefined,
     overwrite: mode === 'overwrite' || mode === 'both',
   });
 
@@ -48,8 +51,8 @@ test('a folder that holds nothing of a run is no run; what a killed write left i
   const run = await open();
   await run.log('x');
   rmSync(join(folder, 'train.log'));
-  for (const name of ['notes.txt', '.config.json.tmp-12']) writeFileSync(join(folder, name), '');
-  await open();
+  for (const name of ['notes.txt', `.config.json.tmp-${NO_PROCESS}`]) writeFileSync(join(folder, name), '');
+  await (await open()).begin();
   expect(readdirSync(folder)).toEqual(['notes.txt']);
 });
 
@@ -62,7 +65,7 @@ test('overwriting removes what a run wrote and nothing else', async () => {
     'model_best.safetensors',
     'model_best.json',
     'model_10.safetensors',
-    '.model_10.safetensors.tmp-7',
+    `.model_10.safetensors.tmp-${NO_PROCESS}`,
   ];
   const others = [
     'model_best.pth',
@@ -72,10 +75,44 @@ test('overwriting removes what a run wrote and nothing else', async () => {
     'notes',
   ];
   for (const name of [...written, ...others]) writeFileSync(join(folder, name), '');
-  await open('both');
+  await (await open('both')).begin();
   expect(readdirSync(folder)).toHaveLength(12); // going on wins
-  await open('overwrite');
+  await (await open('overwrite')).begin();
   expect(readdirSync(folder)).toEqual(others.sort());
+});
+
+test('a run that is to be overwritten stays until the new one begins, and so do lines for the log', async () => {
+  const old = await open();
+  await old.writeConfig({ run: 1 });
+  await old.log('old');
+  const before = await open('overwrite');
+  await before.log('starting');
+  expect(readFileSync(join(folder, 'train.log'), 'utf8')).toBe('old\n');
+  expect(
+    readFileSync(old.checkpoint('best').replace('model_best.safetensors', 'config.json'), 'utf8'),
+  ).toMatch('"run": 1');
+  await before.begin();
+  await before.log('epoch 1');
+  expect(readdirSync(folder)).toEqual(['train.log']);
+  expect(readFileSync(join(folder, 'train.log'), 'utf8')).toBe('starting\nepoch 1\n');
+});
+
+test('a run that goes on in another folder takes its epochs and the best of them along', async () => {
+  const first = await open();
+  await first.addEpoch({ epoch: 1 });
+  await first.log('x');
+  for (const name of ['model_best.safetensors', 'model_best.json', 'model_last.safetensors'])
+    writeFileSync(join(folder, name), name);
+  const resume = join(folder, 'model_last.safetensors');
+  const second = await RunFiles.open({ savePath, name: 'second', resume, overwrite: false });
+  expect(await second.hasBest()).toBe(false);
+  await second.begin();
+  expect(readdirSync(second.folder)).toEqual(['metrics.jsonl', 'model_best.json', 'model_best.safetensors']);
+  expect(readFileSync(second.checkpoint('best'), 'utf8')).toBe('model_best.safetensors');
+  expect(await second.epochs()).toEqual([{ epoch: 1 }]);
+  expect(await second.hasBest()).toBe(true);
+  const third = RunFiles.open({ savePath, name: 'second', resume, overwrite: false });
+  await expect(third).rejects.toThrow(/second: holds a run already; choose another --name/);
 });
 
 test('a resumed run keeps each epoch once and drops a line that was cut off', async () => {
@@ -105,7 +142,7 @@ test('a damaged line is named; a run without metrics has no epochs', async () =>
 
 test('a save path below a regular file', async () => {
   writeFileSync(folder, '');
-  const run = RunFiles.open({ savePath: folder, name: 'x', resume: false, overwrite: false });
+  const run = RunFiles.open({ savePath: folder, name: 'x', overwrite: false });
   await expect(run).rejects.toThrow(
     `cannot read ${join(folder, 'x')}: a part of the path is a file, not a folder; choose another path (ENOTDIR)`,
   );

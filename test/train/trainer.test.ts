@@ -116,7 +116,7 @@ async function train(kind: 'adam' | 'sgd') {
     network.step(await runtime.read(GRADIENTS.trained, first, count), scalars.epoch === 1 ? 2e-3 : 1e-3);
     tasks.step(await runtime.read(GRADIENTS.tasks, 0, 3), 1e-3);
   };
-  const files = await RunFiles.open({ savePath: folder, name: kind, resume: false, overwrite: false });
+  const files = await RunFiles.open({ savePath: folder, name: kind, overwrite: false });
   const events = new EventWriter(join(folder, 'runs', kind));
   const trainer = new Trainer(
     session,
