@@ -42,6 +42,7 @@ export async function timeStep(
   const startMs = performance.now();
   const firstMs = startMs - start;
   const steps = session.stepsOf(batch);
+  const variants = session.variants();
   const [all, encoding, heap]: [number[], number[], number[]] = [[], [], []];
   for (let i = 0; i < repeats; i++) {
     const heapBefore = process.memoryUsage().heapUsed;
@@ -61,7 +62,7 @@ export async function timeStep(
     encodeMs: median(encoding),
     dispatches: programs.flatMap(({ commands }) => commands).filter(({ kind }) => kind === 'dispatch').length,
     heapBytes: median(heap),
-    plannedBytes: memoryOf(session.sources(), runtime.capabilities).total,
+    plannedBytes: memoryOf(session.sources(), runtime.capabilities, (key) => variants[key]).total,
     heldBytes: runtime.allocated,
     spans: device.features.has('timestamp-query') ? await profileAll(device, programs) : undefined,
   };

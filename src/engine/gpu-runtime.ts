@@ -1,4 +1,4 @@
-import { ShaderError } from '../errors.js';
+import { ShaderError, UserError } from '../errors.js';
 import { GpuMemory, type StagingTexture } from './gpu-memory.js';
 import {
   type Command,
@@ -49,6 +49,24 @@ export class GpuRuntime implements Runtime {
   async compile(sources: readonly ProgramSource[], options: CompileOptions = {}): Promise<Program[]> {
     this.device.pushErrorScope('validation');
     this.device.pushErrorScope('out-of-memory');
+    const made = await this.make(sources, options).then(
+      (programs) => ({ programs }),
+      (error: unknown) => ({ error }),
+    );
+    const memory = await this.device.popErrorScope();
+    const validation = await this.device.popErrorScope();
+    this.platform.check();
+    const names = sources.map(({ name }) => name).join(', ');
+    if (memory)
+      throw new UserError(
+        `${names}: not enough device memory, ${Math.ceil(this.allocated / 2 ** 20)} MiB were asked for; lower --bs, or give --micro_bs (clew plan tells what a step needs)`,
+      );
+    if ('error' in made) throw made.error;
+    if (validation) throw new ShaderError(`${names}: ${validation.message}`);
+    return made.programs;
+  }
+
+  private async make(sources: readonly ProgramSource[], options: CompileOptions): Promise<Program[]> {
     this.memory.keepNew();
     for (const [name, { dtype, elements }] of bufferNeeds(sources)) this.allocate(name, dtype, elements);
     const plans = sources.map(({ graph, retain = [] }) =>
@@ -60,10 +78,6 @@ export class GpuRuntime implements Runtime {
     this.memory.clearNew(); // not before: lavapipe makes no pipeline and no view while its queue is at work
     const programs = sources.map(({ name }, i) => this.build(name, plans[i]!, slots[i]!, kernels, textures));
     await generate();
-    for (const _ of ['out-of-memory', 'validation']) {
-      const error = await this.device.popErrorScope();
-      if (error) throw new Error(`compiling ${sources.map(({ name }) => name)}: ${error.message}`);
-    }
     return programs;
   }
 
@@ -193,8 +207,10 @@ export class GpuRuntime implements Runtime {
   }
 
   private async readPlace(at: Place, count: number, dtype: DType): Promise<NumberArray> {
-    const values = await this.memory.read(at, count, dtype);
-    this.platform.check();
-    return values;
+    try {
+      return await this.memory.read(at, count, dtype);
+    } finally {
+      this.platform.check(); // says more than a read that was refused: that the device was lost, for instance
+    }
   }
 }

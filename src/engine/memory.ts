@@ -1,5 +1,5 @@
 import type { Capabilities, Pass } from './op.js';
-import { largestBinding, type Plan, plan, slotPool } from './plan.js';
+import { type Chooser, largestBinding, type Plan, plan, slotPool } from './plan.js';
 import { bufferNeeds, type ProgramSource } from './runtime.js';
 import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
 import { tallestStaged, textureBytes } from './staging.js';
@@ -20,9 +20,15 @@ export interface MemoryReport {
   readonly flops: Readonly<Record<string, number>>;
 }
 
-/** What compile() would take, worked out without a GPU. */
-export function memoryOf(sources: readonly ProgramSource[], capabilities: Capabilities): MemoryReport {
-  const plans = sources.map(({ graph, retain }) => plan(graph, capabilities, retain ? { retain } : {}));
+/** What compile() would take, worked out without a GPU. @param choose decides on variants, as compile()'s does */
+export function memoryOf(
+  sources: readonly ProgramSource[],
+  capabilities: Capabilities,
+  choose?: Chooser,
+): MemoryReport {
+  const plans = sources.map(({ graph, retain = [] }) =>
+    plan(graph, capabilities, { retain, ...(choose ? { choose } : {}) }),
+  );
   const buffers = Object.fromEntries(
     [...bufferNeeds(sources)].map(([name, { dtype, elements }]) => [
       name,

@@ -1,5 +1,5 @@
 import type { Attributes, Call, Capabilities, Op, Pass, Variant } from './op.js';
-import { bytesOf, type Graph, type Meta, type Node, type Tensor } from './tensor.js';
+import { BYTES, bytesOf, type Graph, type Meta, type Node, type Tensor } from './tensor.js';
 
 /**
  * What a graph will do on an adapter, worked out without touching a GPU: which variant computes each node, in which dispatches, and
@@ -92,7 +92,12 @@ export function chooseVariant(op: Op, call: Call, choose?: Chooser): string {
   return found[0];
 }
 
-export const isValid = (variant: Variant, call: Call): boolean => variant.valid?.(call) ?? true;
+/** Whether a variant can compute a call here: its own condition holds, and the adapter binds its temporaries. */
+export function isValid(variant: Variant, call: Call): boolean {
+  if (variant.valid?.(call) === false) return false;
+  const most = call.capabilities.limits.maxStorageBufferBindingSize ?? Number.POSITIVE_INFINITY;
+  return Object.values(variant.scratch?.(call) ?? {}).every((elements) => BYTES.f32 * elements <= most);
+}
 
 const isPlanned = (tensor: Tensor): boolean => tensor.root.storage.kind === 'planned';
 

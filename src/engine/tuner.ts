@@ -1,3 +1,4 @@
+import { ShaderError } from '../errors.js';
 import { fnv1a, Rng } from '../rng.js';
 import { type Call, type Capabilities, type Op, toleranceOf } from './op.js';
 import { type Chooser, callKey, isValid, plan } from './plan.js';
@@ -14,11 +15,11 @@ export interface Timing {
   readonly variant: string;
   /** Best of several rounds. */
   readonly ms: number;
-  /** Largest difference from the check's values, of the largest of them. */
+  /** Largest difference from the check's values, of the largest of them; Number.MAX_VALUE where it has none, or did not run. */
   readonly error: number;
 }
 
-/** All timings by call and checksum of its candidates: a kernel that has changed is measured again. */
+/** All timings by call and checksum of its candidates: where a text, a grid or a parameter has changed, all are measured again. */
 export type Timings = Record<string, readonly Timing[]>;
 
 /** Where timings are kept between runs, for one adapter and driver. */
@@ -50,10 +51,13 @@ const LEAST_FLOPS = 1e6;
 /** A round is long against the 1 to 2 ms by which a sleeping wait may overshoot. */
 const ROUND_MS = 20;
 const ROUNDS = 3;
-/** Elements of a result that are compared. */
+/** Elements of the first result that are compared; all variants pass the checks of `clew verify` before. */
 const COMPARED = 65_536;
 
-/** Chooses a variant for each call of the programs by measuring. A candidate whose values differ from the check's is never chosen. */
+/**
+ * Chooses a variant for each call of the programs by measuring. A candidate whose values differ from the check's is never chosen. What has
+ * been measured is kept after each call, so that a tuning that is stopped goes on where it was.
+ */
 export async function tune(
   runtime: Runtime,
   sources: readonly ProgramSource[],
@@ -63,11 +67,12 @@ export async function tune(
   const known: Timings = { ...(await cache.read()) };
   const choices = choicesOf(sources, runtime.capabilities);
   const missing = mode === 'full' ? choices.filter(({ id }) => !known[id]) : [];
+  if (missing.length > 0) await cache.write(known); // a cache that cannot be written is known before minutes of measuring
   for (const [i, choice] of missing.entries()) {
     known[choice.id] = await measure(runtime, choice);
+    await cache.write({ ...(await cache.read()), ...known }); // with what another process has measured meanwhile
     progress?.(i + 1, missing.length);
   }
-  if (missing.length > 0) await cache.write(known);
   const best = new Map(choices.map(({ key, id, op }) => [key, fastest(op, known[id] ?? [])]));
   return (key) => best.get(key);
 }
@@ -81,7 +86,7 @@ function choicesOf(sources: readonly ProgramSource[], capabilities: Capabilities
       if (found.has(key)) continue;
       const call: Call = { ...node, accumulate: node.outputs.map(() => false), capabilities };
       const candidates = candidatesOf(node.op, call);
-      if (candidates.length < 2 || node.inputs.some((input) => input && input.dtype !== 'f32')) continue;
+      if (candidates.length < 2) continue;
       found.set(key, {
         key,
         id: `${key} #${checksum(node.op, call, candidates)}`,
@@ -93,21 +98,23 @@ function choicesOf(sources: readonly ProgramSource[], capabilities: Capabilities
   return [...found.values()];
 }
 
-/** The valid variants, the check first: the naive one where it takes no time to speak of, else the default. */
+/** The valid variants, the check first: the naive one where it takes no time to speak of or is the default, else the default. */
 function candidatesOf(op: Op, call: Call): string[] {
   const { flops, bytes } = op.cost(call);
   if (flops + bytes < LEAST_FLOPS) return [];
   const valid = Object.keys(op.variants).filter((name) => isValid(op.variants[name]!, call));
   const fast = valid.filter((name) => name !== 'naive');
-  return valid.includes('naive') && flops <= NAIVE_FLOPS ? ['naive', ...fast] : fast;
+  const obvious = valid[0] === 'naive' || (valid.includes('naive') && flops <= NAIVE_FLOPS);
+  return obvious ? ['naive', ...fast] : fast;
 }
 
 function checksum(op: Op, call: Call, candidates: readonly string[]): string {
   const texts = candidates.flatMap((name) =>
-    op.variants[name]!.passes(call).map(({ shader, constants, grid }) => [
+    op.variants[name]!.passes(call).map(({ shader, constants, grid, params }) => [
       name,
       shaderText(shader, constants),
       grid,
+      params,
     ]),
   );
   return fnv1a(JSON.stringify(texts)).toString(16);
@@ -122,22 +129,42 @@ async function measure(parent: Runtime, { op, call, candidates }: Choice): Promi
   const runtime = parent.sibling();
   const timings: Timing[] = [];
   let check: NumberArray | undefined;
-  for (const variant of candidates) {
-    const { program, output } = await compile(runtime, op, call, variant);
-    const count = Math.min(COMPARED, sizeOf(output.shape));
-    runtime.write('result 0', new Float32Array(count)); // what the candidate before wrote is not this one's work
-    const firstMs = await time(runtime, program, 1); // the driver generates its code now
-    const values = await runtime.read('result 0', 0, count);
-    check ??= values;
-    const best = Math.min(...timings.map(({ ms }) => ms));
-    const ms = await timeRounds(runtime, program, best, firstMs);
-    timings.push({ variant, ms, error: relativeError(values, check) });
+  try {
+    for (const variant of candidates) {
+      const best = Math.min(...timings.map(({ ms }) => ms));
+      const measured = await measureOne(runtime, op, call, variant, best).catch((error: unknown) => {
+        if (!(error instanceof ShaderError)) throw error;
+        return undefined; // it does not compile on this driver: the others do
+      });
+      if (!measured) timings.push({ variant, ms: Number.MAX_VALUE, error: Number.MAX_VALUE });
+      else {
+        check ??= measured.values;
+        const error = Math.min(relativeError(measured.values, check), Number.MAX_VALUE); // JSON knows no infinity
+        timings.push({ variant, ms: measured.ms, error });
+      }
+    }
+  } finally {
+    runtime.release();
   }
-  runtime.release();
   return timings;
 }
 
-/** A program of the one call, its inputs filled with numbers around 1/2: positive, since some are variances. */
+async function measureOne(
+  runtime: Runtime,
+  op: Op,
+  call: Call,
+  variant: string,
+  best: number,
+): Promise<{ ms: number; values: NumberArray }> {
+  const { program, output } = await compile(runtime, op, call, variant);
+  const count = Math.min(COMPARED, sizeOf(output.shape));
+  runtime.write('result 0', new Float32Array(count)); // what the candidate before wrote is not this one's work
+  const firstMs = await time(runtime, program, 1); // the driver generates its code now
+  const values = await runtime.read('result 0', 0, count);
+  return { values, ms: await timeRounds(runtime, program, best, firstMs) };
+}
+
+/** A program of the one call, its inputs filled with numbers around 1/2: positive, since some are variances; with 0 where they count. */
 async function compile(
   runtime: Runtime,
   op: Op,
@@ -145,7 +172,7 @@ async function compile(
   variant: string,
 ): Promise<{ program: Program; output: Tensor }> {
   const graph = new Graph();
-  const made = inputs.map((input, i) => input && graph.buffer(`operand ${i}`, input.shape));
+  const made = inputs.map((input, i) => input && graph.buffer(`operand ${i}`, input.shape, input.dtype));
   const into = outputs.map(({ shape }, k) => ({
     tensor: graph.buffer(`result ${k}`, shape),
     accumulate: false,
@@ -154,7 +181,7 @@ async function compile(
   const choose: Chooser = (_, other) => (other === op ? variant : undefined);
   const [program] = await runtime.compile([{ name: `tune ${op.name}`, graph }], { choose });
   made.forEach((tensor, i) => {
-    if (tensor) runtime.write(`operand ${i}`, operand(sizeOf(tensor.shape)));
+    if (tensor?.dtype === 'f32') runtime.write(`operand ${i}`, operand(sizeOf(tensor.shape)));
   });
   return { program: program!, output: into[0]!.tensor };
 }

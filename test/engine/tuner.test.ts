@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Call, type Op, op, type Pass } from '../../src/engine/op.js';
 import { callKey } from '../../src/engine/plan.js';
 import type { ProgramSource } from '../../src/engine/runtime.js';
+import { addShader } from '../../src/engine/shader.js';
 import { Graph } from '../../src/engine/tensor.js';
 import { type Timings, type TuneMode, type TunerCache, tune } from '../../src/engine/tuner.js';
 import { addOp } from '../../src/kernels/add.js';
@@ -30,6 +31,18 @@ afterAll(async () => {
 
 const passes = (call: Call): Pass[] => addOp.variants.naive!.passes(call);
 const times = (n: number) => ({ passes: (call: Call) => new Array(n).fill(0).flatMap(() => passes(call)) });
+
+const NAN = 'test-nan' as Pass['shader'];
+const BROKEN = 'test-broken' as Pass['shader'];
+addShader(
+  NAN,
+  `struct Params { scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) { y[id.x] = params.scale / params.scale; }`,
+);
+addShader(BROKEN, 'fn main( {');
 
 /** Adds: as it should, eight times over, and only the first half, which is the quickest. */
 const contest = op({
@@ -103,7 +116,7 @@ test('what was measured once is not measured again, and the cached figures decid
       cache.timings = turned('right', favourite === 'right' ? 1 : 2);
       expect(await chosen(mode, cache)).toBe(favourite);
     }
-  expect(cache.writes).toBe(1);
+  expect(cache.writes).toBe(2); // before and behind the one call
 });
 
 test('off asks nobody; cached without a cache leaves the default and measures nothing', async () => {
@@ -119,8 +132,59 @@ test('a kernel that has changed is measured again', async () => {
   await chosen('full', cache);
   const changed = op({ ...contest, variants: { ...contest.variants, slow: times(3) } });
   await chosen('full', cache, changed);
-  expect(cache.writes).toBe(2);
+  expect(cache.writes).toBe(4);
   expect(Object.keys(cache.timings).length).toBe(2);
+});
+
+test('a candidate that gives no numbers is chosen neither now nor from the file', async () => {
+  vi.stubEnv('CLEW_CACHE', join(folder, 'numbers'));
+  const zero = { scale: 0 }; // 0/0
+  const spec = op({
+    ...contest,
+    name: 'contest_of_numbers',
+    variants: {
+      right: times(1),
+      none: { passes: (call: Call) => passes(call).map((pass) => ({ ...pass, shader: NAN, params: zero })) },
+    },
+  });
+  const cache = tunerCache('a card that divides by zero');
+  expect(await chosen('full', cache, spec)).toBe('right');
+  expect(Object.values(await cache.read())[0]!.map(({ error }) => error)).toEqual([0, Number.MAX_VALUE]);
+  expect(await chosen('cached', cache, spec)).toBe('right');
+});
+
+test('a candidate that does not compile is left out, and the others are measured', async () => {
+  const cache = new Memory();
+  const broken = { passes: (call: Call) => passes(call).map((pass) => ({ ...pass, shader: BROKEN })) };
+  const spec = op({ ...contest, name: 'contest_of_compilers', variants: { right: times(1), broken } });
+  expect(await chosen('full', cache, spec)).toBe('right');
+  expect(Object.values(cache.timings)[0]!.map(({ variant }) => variant)).toEqual(['right', 'broken']);
+});
+
+test('what was measured before a tuning is stopped is kept', async () => {
+  const cache = new Memory();
+  const second = op({ ...contest, name: 'second_contest' });
+  const stop = (done: number): void => {
+    if (done === 1) throw new Error('stopped');
+  };
+  const sources = [sourceOf(contest), sourceOf(second)];
+  await expect(tune(opened.runtime, sources, { mode: 'full', cache, progress: stop })).rejects.toThrow(
+    'stopped',
+  );
+  expect(Object.keys(cache.timings)).toHaveLength(1);
+});
+
+test('a default that is the obvious kernel is measured, too, however long it takes', async () => {
+  const cache = new Memory();
+  const slow = { flops: 1e9, bytes: 0 };
+  const spec = op({
+    ...contest,
+    name: 'contest_of_defaults',
+    variants: { naive: times(1), other: times(2) },
+    cost: () => slow,
+  });
+  await chosen('full', cache, spec);
+  expect(Object.values(cache.timings)[0]!.map(({ variant }) => variant)).toEqual(['naive', 'other']);
 });
 
 test('a call too small to matter is left alone', async () => {

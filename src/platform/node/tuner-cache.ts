@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Timings, TunerCache } from '../../engine/tuner.js';
+import type { Timing, Timings, TunerCache } from '../../engine/tuner.js';
 import { writeFileAtomic } from '../../io/files.js';
 import { fnv1a } from '../../rng.js';
 import { cacheDir } from './cache.js';
@@ -16,7 +16,8 @@ export function tunerCache(adapter: string): TunerCache {
     read: async () => {
       try {
         const kept = JSON.parse(await readFile(path, 'utf8')) as { adapter?: string; timings?: Timings };
-        return kept.adapter === adapter ? (kept.timings ?? {}) : {};
+        const entries = kept.adapter === adapter ? Object.entries(kept.timings ?? {}) : [];
+        return Object.fromEntries(entries.filter(([, timings]) => areTimings(timings)));
       } catch {
         return {};
       }
@@ -25,3 +26,12 @@ export function tunerCache(adapter: string): TunerCache {
       writeFileAtomic(path, new TextEncoder().encode(`${JSON.stringify({ adapter, timings }, null, 1)}\n`)),
   };
 }
+
+const areTimings = (value: unknown): value is readonly Timing[] =>
+  Array.isArray(value) &&
+  value.every(
+    (timing) =>
+      typeof timing?.variant === 'string' &&
+      typeof timing.ms === 'number' &&
+      typeof timing.error === 'number',
+  );
