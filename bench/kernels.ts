@@ -32,6 +32,10 @@ const REPEATS = 5;
 /** Long against the 1 to 2 ms by which a sleeping wait may overshoot. */
 const ROUND_MS = 40;
 
+/** What is timed of an operation: its benchmark cases; where it has none, and is asked for by name, those that it is checked on. */
+export const samplesOf = ({ benchmarks = [], cases }: Op, { op }: KernelFilter): readonly Case[] =>
+  benchmarks.length > 0 || op === undefined ? benchmarks : cases;
+
 /** The benchmark cases that a filter leaves, with the variants that run here. */
 export function selectKernels(
   operations: readonly Op[],
@@ -40,7 +44,7 @@ export function selectKernels(
 ): { op: Op; sample: Case; variant: string }[] {
   return operations
     .filter(({ name }) => filter.op === undefined || name === filter.op)
-    .flatMap((op) => (op.benchmarks ?? []).map((sample) => ({ op, sample })))
+    .flatMap((op) => samplesOf(op, filter).map((sample) => ({ op, sample })))
     .filter(({ sample }) => filter.shape === undefined || sample.name.includes(filter.shape))
     .flatMap(({ op, sample }) =>
       variantNames(op, sample, runtime, filter.variant).map((variant) => ({ op, sample, variant })),

@@ -1,4 +1,4 @@
-import { type KernelTiming, selectKernels, timeKernel } from '../../bench/kernels.js';
+import { type KernelTiming, samplesOf, selectKernels, timeKernel } from '../../bench/kernels.js';
 import type { Op } from '../engine/op.js';
 import { UsageError, UserError } from '../errors.js';
 import { writeFileAtomic } from '../io/files.js';
@@ -47,13 +47,15 @@ const filterOf = ({ op, shape, variant, kernels }: ConfigOf<'bench'>) => {
 };
 
 function nothingSelected({ op, shape, variant }: ConfigOf<'bench'>, operations: readonly Op[]): string {
-  const timed = operations.filter(({ benchmarks }) => benchmarks?.length);
-  const found = timed.find(({ name }) => name === op);
+  const found = operations.find(({ name }) => name === op);
   if (op !== undefined && !found)
-    return `--op ${op}: no such operation to time; there are ${timed.map(({ name }) => name).join(', ')}`;
-  const of = found ? [found] : timed;
-  if (shape !== undefined)
-    return `--shape ${shape}: no such case; there are ${of.flatMap(({ benchmarks }) => benchmarks!.map(({ name }) => name)).join(', ')}`;
+    return `--op ${op}: no such operation; there are ${operations.map(({ name }) => name).join(', ')}`;
+  const of = found ? [found] : operations;
+  const shapes = of.flatMap((each) =>
+    samplesOf(each, found ? { op: found.name } : {}).map(({ name }) => name),
+  );
+  if (shape !== undefined && !shapes.some((name) => name.includes(shape)))
+    return `--shape ${shape}: no such case; there are ${shapes.join(', ')}`;
   return `--variant ${variant}: none of that name runs here; there are ${[...new Set(of.flatMap(({ variants }) => Object.keys(variants)))].join(', ')}`;
 }
 

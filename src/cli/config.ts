@@ -127,7 +127,7 @@ function checked({ name: command }: Grammar, values: Values, given: ReadonlySet<
   const isTiny = model === 'tiny';
   if (isTiny && given.has('size') && (size < 32 || size > 96))
     fail(`--size ${size}: --model tiny wants a size from 32 to 96`);
-  if (trains && bs < 2)
+  if ((trains || command === 'bench') && bs < 2)
     fail(`--bs ${bs}: training wants at least 2, batch norm has no variance over one image`);
   if (micro_bs !== undefined && micro_bs > bs) fail(`--micro_bs ${micro_bs}: wants at most --bs ${bs}`);
   if (optimizer === 'sgd' && values.nesterov && momentum === 0)

@@ -1,7 +1,8 @@
 import { checkDataset, type Finding, type Report } from '../data/check.js';
+import { quoted } from '../quoted.js';
 import type { ConfigOf } from './config.js';
 import { builtinFolder } from './datasets.js';
-import { duration, ProgressDisplay, Rate } from './progress.js';
+import { imagesLine, ProgressDisplay, Rate } from './progress.js';
 import { table } from './table.js';
 
 /** `clew data check`: exit code 1 when there are errors. */
@@ -15,11 +16,7 @@ export async function run(config: ConfigOf<'data'>): Promise<number> {
     const lists = { datasets, dataRoot: config.data_root, mapPrefix: config.map_prefix };
     const report = await checkDataset(dataset, lists, (done, total) => {
       rate.add(performance.now() / 1000, done);
-      const eta = (total - done) / rate.perSecond;
-      const speed = Number.isFinite(eta)
-        ? `  ${rate.perSecond.toFixed(0)} images/s  ETA ${duration(eta)}`
-        : '';
-      display.show(`${dataset}: ${done}/${total} images${speed}`, done / total);
+      display.show(imagesLine(dataset, done, total, rate), done / total);
     });
     reports.push(report);
   }
@@ -66,7 +63,3 @@ function paragraph({ cause, severity, count: n, examples }: Finding): string {
   const rest = n > examples.length ? [`  and ${n - examples.length} more`] : [];
   return [`${severity}: ${cause}: ${n}`, ...examples.map((example) => `  ${example}`), ...rest].join('\n');
 }
-
-/** As a shell wants it. */
-const quoted = (text: string): string =>
-  /^[\w./=+:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

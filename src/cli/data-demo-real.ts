@@ -1,4 +1,5 @@
 import { makePhotographs } from '../data/photographs/index.js';
+import { quoted } from '../quoted.js';
 import type { ConfigOf } from './config.js';
 import { ProgressDisplay } from './progress.js';
 
@@ -10,7 +11,7 @@ export async function run(config: ConfigOf<'data'>): Promise<number> {
     display.show(`${done}/${total} takes`, done / total),
   );
   display.stop();
-  const flags = `--dataset ${name} --datasets ${datasetsDir}`;
+  const flags = `--dataset ${name} --datasets ${quoted(datasetsDir)}`;
   if (config.json) process.stdout.write(`${JSON.stringify({ dataset: name, datasets: datasetsDir })}\n`);
   else
     process.stdout.write(

@@ -167,7 +167,7 @@ export const groups = {
       '1.3',
       'side of a crop over the side of the face',
     ),
-    compression: flag(text('raw, c0, c23 or c40'), 'c23', 'which videos of FF++: raw, c0, c23 or c40'),
+    compression: flag(oneOf('raw', 'c0', 'c23', 'c40'), 'c23', 'which videos of FF++: raw, c0, c23 or c40'),
     detector: flag(
       oneOf(...DETECTORS),
       'tiny',

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Op, op, type Pass, type Variant } from '../engine/op.js';
 import { isValid } from '../engine/plan.js';
 import { addShader } from '../engine/shader.js';
-import { messageOf, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
+import { attempt } from '../io/files.js';
 import { operations } from '../kernels/index.js';
 import { shaders } from '../kernels/shaders.generated.js';
 
@@ -25,9 +26,7 @@ export async function operationsWith(folder: string | undefined): Promise<readon
 }
 
 async function readOwn(folder: string): Promise<Set<string>> {
-  const files = await readdir(folder).catch((cause: unknown) => {
-    throw new UserError(`--kernels ${folder}: ${messageOf(cause)}`, 1, { cause });
-  });
+  const files = await attempt('read', folder, () => readdir(folder));
   const names = files.filter((file) => file.endsWith('.wgsl')).map((file) => file.slice(0, -'.wgsl'.length));
   if (names.length === 0) throw new UserError(`--kernels ${folder}: holds no .wgsl file`);
   for (const name of names) {
@@ -35,7 +34,8 @@ async function readOwn(folder: string): Promise<Set<string>> {
       throw new UserError(
         `--kernels ${join(folder, name)}.wgsl: replaces nothing, there is no shader ${name}; \`clew wgsl OPERATION\` names an operation's shaders`,
       );
-    addShader(ownName(name), await readFile(join(folder, `${name}.wgsl`), 'utf8'));
+    const path = join(folder, `${name}.wgsl`);
+    addShader(ownName(name), await attempt('read', path, () => readFile(path, 'utf8')), path);
   }
   return new Set(names);
 }

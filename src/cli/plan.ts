@@ -17,7 +17,7 @@ export async function run(config: ConfigOf<'plan'>): Promise<number> {
     batches: [config.bs],
     ...(config.micro_bs === undefined ? {} : { slice: config.micro_bs }),
     evaluationBatch: config.test_bs,
-    samples: config.test_bs,
+    samples: Math.max(config.bs, config.test_bs),
     budget: config.memory * 2 ** 30,
   };
   const reports = Object.entries(ADAPTERS).map(([name, { software, subgroupSize, binding }]) => {

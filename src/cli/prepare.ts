@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { openDetector } from '../faces/detector.js';
 import { prepare, type Summary, type Trouble } from '../prepare/prepare.js';
+import { quoted } from '../quoted.js';
 import { findFfmpeg } from '../video/ffmpeg.js';
 import type { Call, ConfigOf } from './config.js';
 import { duration, ProgressDisplay, Rate } from './progress.js';
-import { interruptedExitCode, watchInterrupt } from './signals.js';
+import { watchInterrupt } from './signals.js';
 
 /** `clew prepare VIDEO_DIR -o DIR --layout NAME`: exit code 1 when a video could not be read. */
 export async function run(config: ConfigOf<'prepare'>, call: Call): Promise<number> {
@@ -58,7 +59,7 @@ export async function run(config: ConfigOf<'prepare'>, call: Call): Promise<numb
       },
     );
     display.stop();
-    if (!summary) return interruptedExitCode;
+    if (!summary) return interruption.exitCode;
     process.stdout.write(config.json ? `${JSON.stringify(summary)}\n` : asText(summary));
     return summary.failed.length > 0 ? 1 : 0;
   } finally {
@@ -80,7 +81,7 @@ function asText({ dataset, datasets, clips, crops, bySplit, notes, ...skipped }:
     `${clips} clips, ${crops} crops: ${Object.entries(bySplit)
       .map(([list, n]) => `${list} ${n}`)
       .join(', ')}`,
-    `clew data check --datasets ${datasets} --dataset ${dataset}`,
+    `clew data check --datasets ${quoted(datasets)} --dataset ${quoted(dataset)}`,
     '',
   ].join('\n');
 }

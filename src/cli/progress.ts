@@ -57,6 +57,13 @@ export function progressLine(at: Progress, imagesPerSecond: number): string {
   );
 }
 
+/** `FF++: 40/120 images  812 images/s  ETA 1m 20s` */
+export function imagesLine(what: string, done: number, total: number, { perSecond }: Rate): string {
+  const eta = (total - done) / perSecond;
+  const speed = Number.isFinite(eta) ? `  ${perSecond.toFixed(0)} images/s  ETA ${duration(eta)}` : '';
+  return `${what}: ${done}/${total} images${speed}`;
+}
+
 /** A bar of `width` characters, filled up to `share` (0 to 1). */
 function bar(share: number, width = 16): string {
   const full = Math.round(Math.min(Math.max(share, 0), 1) * width);

@@ -9,6 +9,7 @@ import type { Call, TestConfig } from './config.js';
 import { memoryBudget, openDataset, openDecoder } from './datasets.js';
 import { ARCHITECTURE, aboutOf, adopt, openDetector } from './detector.js';
 import { arithmeticOf, programConfig } from './program-config.js';
+import { ProgressDisplay } from './progress.js';
 import { CSV_HEADING, resultsTable, scoresCsv, type TestResult, writeCsv } from './results.js';
 import { testSplit } from './scoring.js';
 
@@ -38,6 +39,7 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
     sets.map(({ samples }) => samples),
     note,
   );
+  const display = new ProgressDisplay();
   const largest = Math.max(...sets.map(({ samples }) => samples.length));
   try {
     const sizes = (opened: OpenRuntime): SessionSizes => ({
@@ -51,19 +53,22 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
     const { runtime, session } = await openDetector(config.adapter, plain, sizes, {
       tune: config.tune,
       arithmetic: arithmeticOf(config),
+      progress: (stage, done, total) => display.stage(stage, done, total),
     });
     try {
       await loadWeights(checkpoint, session);
       const results: TestResult[] = [];
       const csv: string[] = [];
       for (const { name, samples } of sets) {
-        const tested = (await testSplit(session, name, samples, decoder, config.test_bs))!;
+        const tested = (await testSplit(session, name, samples, decoder, config.test_bs, display))!;
         results.push(...tested.results);
         csv.push(scoresCsv(name, samples, tested.evaluation));
       }
+      display.stop();
       if (config.csv !== undefined) await writeCsv(config.csv, csv);
       process.stdout.write(output(config, results, csv));
     } finally {
+      display.stop();
       await runtime.close();
     }
   } finally {

@@ -6,6 +6,7 @@ import type { SampleList } from '../data/samples.js';
 import { messageOf } from '../errors.js';
 import { EventWriter, removeEvents } from '../io/tensorboard.js';
 import { initialise } from '../model/initialise.js';
+import { quoted } from '../quoted.js';
 import { type ScoredFrame, spread, writeContactSheet } from '../report/contact-sheet.js';
 import { Checkpoint } from '../train/checkpoint.js';
 import { EpochLog } from '../train/epoch-log.js';
@@ -34,7 +35,7 @@ import { arithmeticOf, programConfig } from './program-config.js';
 import { duration, ProgressDisplay } from './progress.js';
 import { resultsTable, type TestResult } from './results.js';
 import { testSplit } from './scoring.js';
-import { type Interruption, interruptedExitCode, watchInterrupt } from './signals.js';
+import { type Interruption, watchInterrupt } from './signals.js';
 
 /** Test faces for the contact sheet: as many reals as fakes, of many videos. */
 function sheetOf(samples: SampleList, { scores, samples: seen }: Evaluation): ScoredFrame[] {
@@ -174,11 +175,15 @@ class Run {
   }
 
   /** Weights and state to start from: of the run that goes on, of a foreign file, pretrained, or drawn. */
-  private async begin(session: Session): Promise<{ state: RunState; log: EpochLog }> {
+  private async begin({ session, name: adapter }: Detector): Promise<{ state: RunState; log: EpochLog }> {
     const { config, resumed, about } = this;
     if (resumed && about) {
       const { state, log } = await restoreRun(resumed, session);
       await this.tell(`going on at epoch ${state.epoch}, step ${state.step}`);
+      if (about.adapter !== adapter)
+        await this.tell(
+          `note: up to here it ran on ${about.adapter}, which rounds otherwise than ${adapter}`,
+        );
       return { state, log };
     }
     await initialise(session.runtime, session.table, config.seed);
@@ -224,7 +229,7 @@ class Run {
     const { session, name: adapter, variants } = detector;
     const about: About = { version: version(), adapter, flags: config, variants };
     this.display.stage('preparing weights', 0, 1); // drawn, or read, and saved: seconds, with many of them
-    const { state: restored, log } = await this.begin(session);
+    const { state: restored, log } = await this.begin(detector);
     await files.begin();
     const state = await this.withBest(restored);
     if (this.about) await files.dropEpochsFrom(state.epoch);
@@ -232,6 +237,7 @@ class Run {
     const eventFolder = join('runs', config.name);
     if (config.overwrite && !this.about) await removeEvents(eventFolder);
     const events = new EventWriter(eventFolder, this.about ? { resumeAt: state.epoch } : {});
+    await events.flush(); // where they cannot be written is known before an epoch is trained
     const watch = this.watch();
     try {
       const options = this.trainerOptions(about);
@@ -245,9 +251,9 @@ class Run {
         state,
         log,
       );
-      if (!(await trainer.run())) return await this.interrupted();
+      if (!(await trainer.run())) return await this.interrupted(watch);
       const results = await this.test(data, session, trainer, watch);
-      if (!results) return await this.interrupted();
+      if (!results) return await this.interrupted(watch);
       this.display.stop();
       process.stdout.write(`\n${resultsTable(results)}\n\n`);
       await this.tell(
@@ -291,13 +297,14 @@ class Run {
     return watchInterrupt(() => this.display.log(saves ? 'saving (Ctrl-C again kills) ...' : 'stopping ...'));
   }
 
-  private async interrupted(): Promise<number> {
+  private async interrupted({ exitCode }: Interruption): Promise<number> {
     const { config, files } = this;
-    const goOn = `go on with: clew train --resume_model ${files.checkpoint('last')} --epoch ${config.epoch}`;
+    const adapter = config.adapter === undefined ? '' : ` --adapter ${quoted(config.adapter)}`;
+    const goOn = `go on with: clew train --resume_model ${quoted(files.checkpoint('last'))} --epoch ${config.epoch}${adapter}`;
     await this.tell(
       config.save_model ? `interrupted; ${goOn}` : 'interrupted; nothing was saved (--save_model False)',
     );
-    return interruptedExitCode;
+    return exitCode;
   }
 
   /** METHOD 4: after the last epoch model_best is loaded and tested. @returns undefined when it was interrupted */
@@ -312,7 +319,8 @@ class Run {
       await withCheckpoint(files.checkpoint('best'), (best) => loadWeights(best, session));
     const name = config.dataset[0]!;
     const stopped = (): boolean => watch.requested;
-    const tested = await testSplit(session, name, data.test, data.decoder, config.test_bs, stopped);
+    const { test, decoder } = data;
+    const tested = await testSplit(session, name, test, decoder, config.test_bs, this.display, stopped);
     if (!tested) return undefined;
     const { results, evaluation } = tested;
     await writeContactSheet(join(files.folder, 'test_faces.png'), sheetOf(data.test, evaluation));

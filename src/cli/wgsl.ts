@@ -1,6 +1,6 @@
 import type { Case, Op, Call as OpCall } from '../engine/op.js';
 import { isValid } from '../engine/plan.js';
-import { shaderText } from '../engine/shader.js';
+import { shaderPath, shaderText } from '../engine/shader.js';
 import { UsageError } from '../errors.js';
 import { openRuntime } from '../platform/node/runtime.js';
 import type { Call, ConfigOf } from './config.js';
@@ -57,7 +57,7 @@ function textOf(op: Op, sample: Case, call: OpCall, wanted: string | undefined):
     .map(({ shader, constants, params, grid }, i) =>
       [
         `// ${op.name}, ${sample.name}: variant ${name} of ${valid.map(([each]) => each).join(', ')}`,
-        `// dispatch ${i + 1} of ${passes.length}: shaders/${shader}.wgsl, ${grid.join(' x ')} workgroups`,
+        `// dispatch ${i + 1} of ${passes.length}: ${shaderPath(shader)}, ${grid.join(' x ')} workgroups`,
         `// params ${JSON.stringify(params)}`,
         '',
         shaderText(shader, constants),

@@ -1,4 +1,5 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import { messageOf, ShaderError } from '../errors.js';
 import { shaders } from '../kernels/shaders.generated.js';
 
 /**
@@ -18,12 +19,27 @@ export function kernelKey(shader: string, constants: Constants = {}): string {
 
 const library: Record<string, string> = { ...shaders };
 
-/** Adds a text that does not come with the package; it may include those that do. */
-export function addShader(name: string, text: string): void {
+const origins = new Map<string, string>();
+
+/** Adds a text that does not come with the package; it may include those that do. @param path where it comes from, for messages */
+export function addShader(name: string, text: string, path?: string): void {
   library[name] = text;
+  if (path !== undefined) origins.set(name, path);
 }
 
+/** The file that a shader's text comes from. */
+export const shaderPath = (name: string): string => origins.get(name) ?? `shaders/${name}.wgsl`;
+
+/** @throws ShaderError that names the file, for a directive that cannot be followed */
 export function shaderText(name: string, constants: Constants = {}): string {
+  try {
+    return expand(name, constants);
+  } catch (cause) {
+    throw new ShaderError(`${shaderPath(name)}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function expand(name: string, constants: Constants): string {
   const text = unroll(conditions(include(name), constants), constants);
   const used = Object.entries(constants).filter(
     ([key, value]) => typeof value === 'number' && new RegExp(`\\b${key}\\b`).test(text),
@@ -37,7 +53,7 @@ export function shaderText(name: string, constants: Constants = {}): string {
 
 function include(name: string, seen = new Set<string>()): string {
   const text = library[name];
-  if (text === undefined) throw new Error(`shaders/${name}.wgsl: no such file`);
+  if (text === undefined) throw new Error(`there is no ${shaderPath(name)}`);
   return text.replace(/^[ \t]*#include "([^"]+)"[ \t]*$/gm, (_, other: string) => {
     if (seen.has(other)) return '';
     seen.add(other);
@@ -67,7 +83,7 @@ function holds(expression: string, constants: Constants): boolean {
   if (expression.includes('&&')) return expression.split('&&').every((part) => holds(part, constants));
   const [, not, name = '', operator, right] =
     /^\s*(!?)\s*(\w+)\s*(?:(==|!=|>|<)\s*(\d+))?\s*$/.exec(expression) ?? [];
-  if (!name) throw new Error(`shader: cannot read the condition '${expression}'`);
+  if (!name) throw new Error(`cannot read the condition '${expression}'`);
   const value = Number(constants[name] ?? 0);
   const other = Number(right);
   if (operator === '==') return value === other;
@@ -84,7 +100,7 @@ function unroll(text: string, constants: Constants): string {
   for (let match = block.exec(rest); match; match = block.exec(rest)) {
     const [whole, variable, count = '', body = ''] = match;
     const n = Number(constants[count] ?? count);
-    if (!Number.isInteger(n)) throw new Error(`shader: #unroll ${variable} ${count}: no such constant`);
+    if (!Number.isInteger(n)) throw new Error(`#unroll ${variable} ${count}: no such constant`);
     const pattern = new RegExp(`\\$${variable}`, 'g');
     const lines = Array.from({ length: n }, (_, i) => body.replace(pattern, String(i)));
     rest = rest.slice(0, match.index) + lines.join('') + rest.slice(match.index + whole.length);
@@ -123,7 +139,9 @@ export function reflect(text: string): Reflection {
   const params = [...fields.replace(/\/\/.*$/gm, '').matchAll(/(\w+)\s*:\s*(\w+)/g)].map(
     ([, name = '', type = '']) => {
       if (type !== 'u32' && type !== 'i32' && type !== 'f32')
-        throw new Error(`struct Params: field '${name}' is ${type}; only u32, i32 and f32 are laid out`);
+        throw new ShaderError(
+          `struct Params: field '${name}' is ${type}; only u32, i32 and f32 are laid out`,
+        );
       return { name, type } as const;
     },
   );

@@ -145,7 +145,15 @@ function isOfAnother(pid: number): boolean {
 }
 
 async function makeFolder(folder: string, path: string): Promise<void> {
-  await attempt('write', path, () => mkdir(folder, { recursive: true }));
+  await attempt('write', path, async () => {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      // A read-only or special disk: Node names no better cause.
+      throw new UserError(`cannot write ${path}: its folder cannot be made there; choose another path`);
+    }
+  });
 }
 
 /** A rename survives a power cut only when its folder is flushed too; Windows cannot open folders and does without. */

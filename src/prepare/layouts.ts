@@ -27,7 +27,9 @@ export function survey(layout: LayoutName, root: string, compression: string): S
   const found = filesBelow(root);
   const result = READERS[layout](root, found, compression);
   if (result.videos.length === 0)
-    throw new UserError(`${root}: no videos in the layout ${layout}, which has ${EXPECTED[layout]}`);
+    throw new UserError(
+      `${root}: no videos in the layout ${layout}, which has ${EXPECTED[layout].replaceAll('c23', compression)}`,
+    );
   return { ...result, refused: [...(result.refused ?? []), ...found.refused] };
 }
 

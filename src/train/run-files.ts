@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { appendLine, attempt, listFolder, removeFile, writeFileAtomic } from '../io/files.js';
+import { quoted } from '../quoted.js';
 
 /** One epoch of metrics.jsonl. */
 export type EpochLine = Readonly<Record<string, unknown>> & { readonly epoch: number };
@@ -46,22 +47,28 @@ export class RunFiles {
     private readonly old: readonly string[],
     /** The folder that this run goes on from, if it is another one. */
     private readonly before: string | undefined,
+    isNew: boolean,
   ) {
-    this.early = old.length > 0 ? [] : undefined;
+    this.early = isNew ? [] : undefined;
   }
 
-  /** @throws UserError when the name is in use and the run neither goes on nor may be overwritten */
+  /**
+   * What a start that failed has left, a log without results, is no run.
+   * @throws UserError when the name is in use and the run neither goes on nor may be overwritten
+   */
   static async open({ savePath, name, resume, overwrite }: RunOptions): Promise<RunFiles> {
     const folder = join(savePath, name);
     const before = resume === undefined ? undefined : dirname(resume);
     if (before !== undefined && resolve(before) === resolve(folder))
-      return new RunFiles(folder, [], undefined);
+      return new RunFiles(folder, [], undefined, false);
     const old = (await listFolder(folder)).filter(isOurs);
-    if (old.some((file) => !file.startsWith('.')) && !overwrite)
+    const results = old.filter((file) => file === 'metrics.jsonl' || checkpoints.test(file));
+    const last = old.find((file) => file === 'model_last.safetensors');
+    if (results.length > 0 && !overwrite)
       throw new UserError(
-        `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${join(folder, 'model_last.safetensors')}`,
+        `${folder}: holds a run already; choose another --name, or replace it with --overwrite${last ? `, or go on with --resume_model ${quoted(join(folder, last))}` : ''}`,
       );
-    return new RunFiles(folder, old, before);
+    return new RunFiles(folder, old, before, true);
   }
 
   /** Removes what the run replaces, and takes along what it goes on from. Until then a run that fails has cost nothing. */

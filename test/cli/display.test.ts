@@ -129,6 +129,16 @@ test("the first SIGINT is noted, npm's echo of it ignored, and the next one is l
   expect(process.listenerCount('SIGINT')).toBe(before);
 });
 
+test('a batch system that ends a job is heard, and told so', () => {
+  const interruption = watchInterrupt();
+  expect(interruption.exitCode).toBe(130);
+  process.emit('SIGTERM');
+  expect(interruption.requested).toBe(true);
+  expect(interruption.exitCode).toBe(143);
+  interruption.dispose();
+  expect(process.listenerCount('SIGTERM')).toBe(0);
+});
+
 test('a second SIGINT kills', async () => {
   const signals = fileURLToPath(new URL('../../dist/src/cli/signals.js', import.meta.url));
   const script = `

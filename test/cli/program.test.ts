@@ -1,10 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { commands } from '../../src/cli/commands.js';
 import { flags } from '../../src/cli/flags.js';
 import { report, version } from '../../src/cli/program.js';
 import { UserError } from '../../src/errors.js';
+import { makeTinySet } from '../train/faces.js';
 
 const built = (file: string) => fileURLToPath(new URL(`../../dist/src/cli/${file}`, import.meta.url));
 
@@ -111,6 +115,21 @@ test('a reader that closes the pipe early is no error', async () => {
   });
   const status = await new Promise((resolve) => child.on('close', resolve));
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+test('a training run goes on when nobody reads its progress any more', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clew-pipe-'));
+  const set = await makeTinySet(folder);
+  const words = `train --dataset ${set.name} --datasets ${set.datasets} --model tiny --size 32 --num_LIBs 2 --bs 12 --epoch 2 --name piped`;
+  const child = spawn(process.execPath, [built('main.js'), ...words.split(' ')], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  child.stderr.once('data', () => child.stderr.destroy());
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  expect(status).toBe(0);
+  expect(readFileSync(join(folder, 'output/piped/train.log'), 'utf8')).toMatch(/epoch 2\/2 {2}loss/);
+  rmSync(folder, { recursive: true });
 });
 
 test('every flag has a line of help that fits beside its name', () => {

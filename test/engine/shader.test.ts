@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { packParams } from '../../src/engine/gpu-program.js';
-import { kernelKey, reflect, shaderText } from '../../src/engine/shader.js';
+import { addShader, kernelKey, reflect, shaderPath, shaderText } from '../../src/engine/shader.js';
 
 describe('shaderText', () => {
   test('puts directives first, then numeric constants that the text uses, then the text with its includes', () => {
@@ -26,9 +26,17 @@ describe('shaderText', () => {
     expect(forward).not.toContain('let columnQuads = ci4;');
   });
 
+  test("names the file of a reader's own text that cannot be expanded", () => {
+    addShader('own-text', '#if A\nfn f() {}\n', 'my/own.wgsl');
+    expect(() => shaderText('own-text')).toThrow(/^my\/own\.wgsl: .*#endif/);
+    expect(shaderPath('own-text')).toBe('my/own.wgsl');
+  });
+
   test('says which file is missing and which count is unknown', () => {
-    expect(() => shaderText('no-such-shader')).toThrow('shaders/no-such-shader.wgsl: no such file');
-    expect(() => shaderText('conv2d-software', { LANES: 8 })).toThrow('#unroll h HALVES: no such constant');
+    expect(() => shaderText('no-such-shader')).toThrow('there is no shaders/no-such-shader.wgsl');
+    expect(() => shaderText('conv2d-software', { LANES: 8 })).toThrow(
+      'shaders/conv2d-software.wgsl: #unroll h HALVES: no such constant',
+    );
   });
 });
 

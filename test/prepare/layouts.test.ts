@@ -42,7 +42,7 @@ describe('FF++', () => {
   });
   test('says so when there are no split files, and when there is nothing of this layout', () => {
     expect(survey('FF++', root(files), 'c23').notes.join()).toContain('no train.json');
-    expect(() => survey('FF++', root(files), 'raw')).toThrow(/no videos in the layout FF\+\+.*c23/);
+    expect(() => survey('FF++', root(files), 'raw')).toThrow(/no videos in the layout FF\+\+.*youtube\/raw/);
     expect(() => survey('FF++', '/nowhere', 'c23')).toThrow('/nowhere');
   });
 });

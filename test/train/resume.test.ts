@@ -187,21 +187,24 @@ test('a run goes on under another name with its best epoch, and leaves the runs 
   await expectSameRun('uncut');
 });
 
-test('SIGINT saves, exits 130 and says how to go on; resumed, the run is the uncut one', async () => {
-  const name = 'interrupted';
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s saves, exits %i and says how to go on; resumed, the run is the uncut one', async (signal, exit) => {
+  const name = `interrupted-${signal}`;
   const child = spawn(process.execPath, [main, 'train', ...flags(name)], { cwd: folder });
   let output = '';
   const listen = (chunk: Buffer): void => {
     output += chunk;
     // The first epoch's line shows that training is under way.
-    if (/epoch 1\/3 {2}loss/.test(output) && !output.includes('saving')) child.kill('SIGINT');
+    if (/epoch 1\/3 {2}loss/.test(output) && !output.includes('saving')) child.kill(signal);
   };
   child.stderr.on('data', listen);
   const code = await new Promise((resolve) => child.on('close', resolve));
   expect(output).toContain(
     `go on with: clew train --resume_model ${join('output', name, 'model_last.safetensors')} --epoch 3`,
   );
-  expect(code).toBe(130);
+  expect(code).toBe(exit);
   const resumed = await resume(name);
   expect(resumed.code, resumed.output).toBe(0);
   await expectSameRun(name);

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -25,6 +33,7 @@ const open = (mode: 'new' | 'resume' | 'overwrite' | 'both' = 'new') =>
 
 test('writes config, log and one line an epoch, and names the checkpoints', async () => {
   const run = await open();
+  await run.begin();
   await run.writeConfig({ lr: 1e-3 });
   await run.log('epoch 1: AUC 0.9');
   await run.log('epoch 2: AUC 0.95');
@@ -40,15 +49,33 @@ test('writes config, log and one line an epoch, and names the checkpoints', asyn
 });
 
 test('a name in use is refused, with the ways out', async () => {
-  await (await open()).writeConfig({});
+  await (await open()).addEpoch({ epoch: 1 });
+  const refused = `${folder}: holds a run already; choose another --name, or replace it with --overwrite`;
+  await expect(open()).rejects.toThrow(new RegExp(`^${refused}$`));
+  writeFileSync(join(folder, 'model_last.safetensors'), '');
   await expect(open()).rejects.toThrow(
-    `${folder}: holds a run already; choose another --name, replace it with --overwrite, or go on with --resume_model ${folder}/model_last.safetensors`,
+    `${refused}, or go on with --resume_model ${folder}/model_last.safetensors`,
   );
   expect((await open('resume')).folder).toBe(folder);
 });
 
+test('a start that failed is no run: it leaves no log, and what an earlier one left is replaced', async () => {
+  await (await open()).log('about to fail');
+  expect(existsSync(folder)).toBe(false);
+  const killed = await open();
+  await killed.begin();
+  await killed.log('killed before its first checkpoint');
+  await killed.writeConfig({});
+  const next = await open();
+  await next.begin();
+  await next.log('x');
+  expect(readdirSync(folder)).toEqual(['train.log']);
+  expect(readFileSync(join(folder, 'train.log'), 'utf8')).toBe('x\n');
+});
+
 test('a folder that holds nothing of a run is no run; what a killed write left is swept', async () => {
   const run = await open();
+  await run.begin();
   await run.log('x');
   rmSync(join(folder, 'train.log'));
   for (const name of ['notes.txt', `.config.json.tmp-${NO_PROCESS}`]) writeFileSync(join(folder, name), '');
@@ -58,6 +85,7 @@ test('a folder that holds nothing of a run is no run; what a killed write left i
 
 test('overwriting removes what a run wrote and nothing else', async () => {
   const run = await open();
+  await run.begin();
   await run.writeConfig({});
   await run.log('x');
   await run.addEpoch({ epoch: 1 });
@@ -83,14 +111,13 @@ test('overwriting removes what a run wrote and nothing else', async () => {
 
 test('a run that is to be overwritten stays until the new one begins, and so do lines for the log', async () => {
   const old = await open();
-  await old.writeConfig({ run: 1 });
+  await old.begin();
+  await old.addEpoch({ epoch: 1 });
   await old.log('old');
   const before = await open('overwrite');
   await before.log('starting');
   expect(readFileSync(join(folder, 'train.log'), 'utf8')).toBe('old\n');
-  expect(
-    readFileSync(old.checkpoint('best').replace('model_best.safetensors', 'config.json'), 'utf8'),
-  ).toMatch('"run": 1');
+  expect(await old.epochs()).toEqual([{ epoch: 1 }]);
   await before.begin();
   await before.log('epoch 1');
   expect(readdirSync(folder)).toEqual(['train.log']);
@@ -99,6 +126,7 @@ test('a run that is to be overwritten stays until the new one begins, and so do 
 
 test('a run that goes on in another folder takes its epochs and the best of them along', async () => {
   const first = await open();
+  await first.begin();
   await first.addEpoch({ epoch: 1 });
   await first.log('x');
   for (const name of ['model_best.safetensors', 'model_best.json', 'model_last.safetensors'])
