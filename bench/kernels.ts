@@ -4,7 +4,7 @@ import type { Runtime } from '../src/engine/runtime.js';
 import { Graph, type Tensor } from '../src/engine/tensor.js';
 import { median } from '../src/median.js';
 import { type LimitProbes, type Limits, medianLimits } from '../src/platform/probe.js';
-import { fillInput } from '../src/verify/fill.js';
+import { fillInput, typedValues } from '../src/verify/fill.js';
 
 export interface KernelTiming {
   readonly op: string;
@@ -85,7 +85,7 @@ export async function timeKernel(
   const choose = (_: string, other: Op): string | undefined => (other === op ? variant : undefined);
   const [program] = await runtime.compile([{ name: op.name, graph, retain: outputs }], { choose });
   sample.inputs.forEach((input, i) => {
-    if (input) runtime.write(`in${i}`, inputValues(input.dtype ?? 'f32', fillInput(input, `bench ${i}`)));
+    if (input) runtime.write(`in${i}`, typedValues(fillInput(input, `bench ${i}`), input.dtype ?? 'f32'));
   });
   const run = async (times: number): Promise<number> => {
     const steps = new Array(times).fill({ run: program! });
@@ -115,12 +115,4 @@ export async function timeKernel(
     gbps: bytes / ms / 1e6,
     limits: medianLimits(limits),
   };
-}
-
-function inputValues(
-  dtype: 'f32' | 'u32' | 'u8',
-  values: Float64Array,
-): Float32Array | Uint32Array | Uint8Array {
-  if (dtype === 'f32') return Float32Array.from(values);
-  return dtype === 'u32' ? Uint32Array.from(values) : Uint8Array.from(values);
 }

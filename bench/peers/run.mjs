@@ -1,21 +1,15 @@
 // Clew beside TensorFlow.js, jax-js and PyTorch on one adapter, interleaved in one run: npm run bench:peers -- [--only kernels|steps]
 // [--case REGEXP] [--json FILE] [--svg FILE]. Each side's values are checked before it is timed, and nobody spins while waiting.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const { values: flags } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    case: { type: 'string' },
-    json: { type: 'string' },
-    svg: { type: 'string' },
-  },
-});
+const { flags, pattern } = readFlags();
 if (!existsSync(`${here}node_modules`))
   execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: ['ignore', 2, 2] });
 
@@ -24,6 +18,11 @@ const { gpuFor } = await import('./gpu.mjs');
 const { printTable, writeSvg } = await import('./output.mjs');
 const { LimitProbes, medianLimits } = await import('../../dist/src/platform/probe.js');
 const { median } = await import('../../dist/src/median.js');
+
+const chosenKernels =
+  flags.only === 'steps' ? [] : kernelCases.filter(({ op, shape }) => pattern.test(`${op} ${shape}`));
+const chosenSteps = flags.only === 'kernels' ? [] : stepCases.filter(({ model }) => pattern.test(model));
+if (chosenKernels.length + chosenSteps.length === 0) misused(`--case ${flags.case}: there is no such case`);
 
 const ROUND_MS = 60;
 const ROUNDS = 5;
@@ -42,14 +41,10 @@ const notes = new Set();
 
 /** Taken in the same rounds as everything else, since a shared machine is not always as fast. */
 const limitProbes = await LimitProbes.open(clew.device.device, clew.adapter.software);
-const wanted = (text) => new RegExp(flags.case ?? '').test(text);
 const cases = [];
-if (flags.only !== 'steps')
-  for (const c of kernelCases.filter(({ op, shape }) => wanted(`${op} ${shape}`)))
-    cases.push(await compareKernel(c));
+for (const c of chosenKernels) cases.push(await compareKernel(c));
 const steps = [];
-if (flags.only !== 'kernels')
-  for (const c of stepCases.filter(({ model }) => wanted(model))) steps.push(await compareStep(c));
+for (const c of chosenSteps) steps.push(await compareStep(c));
 const limits = medianLimits([...cases, ...steps].map((c) => c.limits));
 const report = {
   adapter: clew.name,
@@ -68,6 +63,27 @@ if (flags.svg) await writeSvg(report, flags.svg);
 torch?.stop();
 await clew.close();
 process.exit(0); // the peers hold the process
+
+/** All mistakes are found before minutes of measuring. */
+function readFlags() {
+  try {
+    const names = ['only', 'case', 'json', 'svg'];
+    const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
+    const { values } = parseArgs({ options });
+    if (!['kernels', 'steps', undefined].includes(values.only))
+      misused(`--only ${values.only}: wants kernels or steps`);
+    for (const file of [values.json, values.svg].filter((name) => name !== undefined))
+      accessSync(dirname(resolve(file)), constants.W_OK);
+    return { flags: values, pattern: new RegExp(values.case ?? '') };
+  } catch (error) {
+    return misused(error.message);
+  }
+}
+
+function misused(message) {
+  process.stderr.write(`bench:peers: ${message}\n`);
+  process.exit(2);
+}
 
 async function compareKernel(c) {
   process.stderr.write(`${c.op} ${c.shape} ...\n`);

@@ -17,7 +17,7 @@ type Dispatch = Extract<GpuProgram['commands'][number], { kind: 'dispatch' }>;
 const QUERIES = 4096;
 
 /**
- * Runs a program once with the device's clock read before and after each dispatch (WebGPU rounds it, to 0.1 ms or less). Each dispatch
+ * Runs a program once with the device's clock read before and after each dispatch (Dawn's rounding to 0.1 ms is off). Each dispatch
  * is a compute pass of its own here, copies into textures go by themselves: the sum is a little more than the program takes.
  * @throws Error on a device without `timestamp-query`
  */

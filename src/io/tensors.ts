@@ -57,7 +57,7 @@ export const megabytes = (tensors: ReadonlyMap<string, StoredTensor>): string =>
   ([...tensors.values()].reduce((sum, tensor) => sum + byteCount(tensor), 0) / 1e6).toFixed(1);
 
 /** The tensor of this name. @throws UserError when there is none */
-export function tensorOf({ path, tensors }: WeightsFile, name: string): StoredTensor {
+function tensorOf({ path, tensors }: WeightsFile, name: string): StoredTensor {
   const tensor = tensors.get(name);
   if (!tensor) throw new UserError(`${path}: holds no tensor ${name}`);
   return tensor;

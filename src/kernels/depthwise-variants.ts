@@ -16,14 +16,7 @@ const THREADS = 64;
 const WHOLE: Split = { chunk: 0, splits: 1 };
 
 /** Kernels know a depthwise convolution's groups as channels. */
-export const depthwiseParams = ({
-  groups,
-  ci: _,
-  co: __,
-  xChannels: ___,
-  xGroup: ____,
-  ...sizes
-}: Geometry) => ({
+const depthwiseParams = ({ groups, ci: _, co: __, xChannels: ___, xGroup: ____, ...sizes }: Geometry) => ({
   ...sizes,
   channels: groups,
 });

@@ -1,8 +1,9 @@
 import type { Runtime } from '../engine/runtime.js';
 import { Graph, sizeOf } from '../engine/tensor.js';
+import { ALIGNMENT } from '../engine/training.js';
 import { initialWeights } from '../kernels/initial-weights.js';
 import { Rng, streamKey } from '../rng.js';
-import { ALIGNMENT, type Init, type Parameter, type ParameterTable } from './parameters.js';
+import type { Init, Parameter, ParameterTable } from './parameters.js';
 import { stateEntries, writeEntries } from './state-dict.js';
 
 /**

@@ -133,3 +133,11 @@ export function dropConnect(x: Tensor, scope: Scope, rate: number): Tensor {
   const options = { rate, groups: scope.groups, key: fnv1a(scope.path) };
   return dropoutRate > 0 && rate > 0 ? dropConnectOp(x, clock, rows, options) : x;
 }
+
+/** The ImageNet classifier that a backbone of the reference carries along: read, kept, written, never used. */
+export function unusedClassifier(scope: Scope, features: number): void {
+  const classes = 1000;
+  const init = byFanIn(features);
+  scope.parameter('weight', { shape: [scope.groups, features, classes], layout: 'linear', init });
+  scope.parameter('bias', { shape: [scope.groups * classes], layout: 'vector', init });
+}

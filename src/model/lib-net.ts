@@ -1,5 +1,6 @@
 import type { Tensor } from '../engine/tensor.js';
-import { type EfficientNetName, efficientnet, efficientnetFeatures } from './backbones/efficientnet.js';
+import { efficientnet, efficientnetFeatures } from './backbones/efficientnet.js';
+import type { EfficientNetName } from './backbones/efficientnet-sizes.js';
 import { MOBILENET_FEATURES, mobilenet } from './backbones/mobilenet.js';
 import { type ResNetName, resnet, resnetFeatures } from './backbones/resnet.js';
 import { TINY_FEATURES, tiny } from './backbones/tiny.js';

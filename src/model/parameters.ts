@@ -1,4 +1,5 @@
 import { alignTo, type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
+import { ALIGNMENT } from '../engine/training.js';
 
 /** How a parameter starts (METHOD 2). */
 export type Init =
@@ -30,9 +31,6 @@ export interface Parameter extends ParameterSpec {
   /** First element in the flat buffer. */
   readonly offset: number;
 }
-
-/** Every tensor starts on 256 bytes, the strictest binding alignment of any adapter; padding is zero. */
-export const ALIGNMENT = 64;
 
 /** Flat buffers of gradients, laid out like their parameters'. */
 export const GRADIENTS = { trained: 'gradients', tasks: 'task_gradients' } as const;

@@ -2,6 +2,7 @@
  * Names of published ImageNet weights and those of ours (the reference's, METHOD 2). A dialect is a pure function from one to the
  * other, so that nothing here needs a network: blocks are counted from the papers' tables.
  */
+import { type EfficientNetName, repeatsOf, STAGES, VARIANTS } from './backbones/efficientnet-sizes.js';
 
 export interface Dialect {
   /** Who names tensors so. */
@@ -103,13 +104,9 @@ const mobilenetDialects: readonly Dialect[] = [
 
 const convOrNorm = (part: string | undefined): number => (part === 'convolution' ? 0 : 1);
 
-/** Depth factors of b0 to b7 (Tan and Le, arXiv 1905.11946) and the blocks of b0's seven stages. */
-const depths = [1, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1];
-const efficientnetStages = [1, 2, 2, 3, 3, 4, 1];
-
-/** Blocks of each stage of EfficientNet-b{variant}: repeats are rounded up. */
+/** Blocks of each stage of EfficientNet-b{variant}. */
 export const efficientnetRepeats = (variant: number): number[] =>
-  efficientnetStages.map((repeats) => Math.ceil(repeats * depths[variant]!));
+  STAGES.map((stage) => repeatsOf(stage, VARIANTS[`efficientnet-b${variant}` as EfficientNetName]));
 
 /** Parts of a block in timm: with expansion, and without it (stage 0), where the same names mean other parts. */
 const timmParts: Record<string, string> = {

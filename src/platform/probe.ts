@@ -12,7 +12,7 @@ const STORAGE = 0x80; // GPUBufferUsage.STORAGE: browsers and Node agree on the 
 const TARGET_MS = 60; // long against the 1-2 ms by which waiting may overshoot
 const ROUNDS = 4;
 const FMA_LOOPS = 250;
-const COPY_BYTES = 80 * 2 ** 20; // beyond any cache, within every binding limit
+const COPY_BYTES = 80 * 2 ** 20; // beyond the caches of CPUs and of most cards, within every binding limit
 
 interface Probe {
   shader: ShaderName;

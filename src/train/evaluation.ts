@@ -21,7 +21,7 @@ export interface EvaluationHooks {
 }
 
 /** Probability of class 1 from two logits, in float64: softmax(z)[1]. */
-export const fakeProbability = (real: number, fake: number): number => 1 / (1 + Math.exp(real - fake));
+const fakeProbability = (real: number, fake: number): number => 1 / (1 + Math.exp(real - fake));
 
 /** Scores and losses of a split by the current weights; undefined when it was interrupted. */
 export async function evaluate(

@@ -4,7 +4,7 @@ import { recompute } from '../engine/recompute.js';
 import type { ProgramSource } from '../engine/runtime.js';
 import { Graph, type Tensor } from '../engine/tensor.js';
 import { normaliseAndMix } from '../kernels/normalise-and-mix.js';
-import { recordLosses } from '../kernels/record-losses.js';
+import { RECORD_COLUMNS, recordLosses } from '../kernels/record-losses.js';
 import { loadRows, storeRows } from '../kernels/rows.js';
 import { featureSize, heads, libBank, type NetConfig } from '../model/lib-net.js';
 import type { ParameterTable } from '../model/parameters.js';
@@ -29,7 +29,6 @@ const STD = [0.229, 0.224, 0.225];
 
 /** Rows of the loss ring: read between steps, long before it wraps. */
 export const RING_ROWS = 4096;
-export const RING_COLUMNS = 8;
 
 /** Places of the step's scalars: each is bound by itself, so each starts on 256 bytes. */
 export const HYPER = { network: 0, tasks: 64, lambda: 128 } as const;
@@ -165,7 +164,7 @@ export class ProgramBuilder {
     const terms = lossTerms(out, inputs.labels, inputs, this.config.loss);
     const weights = taskWeights(this.table, graph, this.config.loss);
     const total = balance(terms, this.config.loss, weights);
-    const ring = graph.buffer('ring', [RING_ROWS, RING_COLUMNS]);
+    const ring = graph.buffer('ring', [RING_ROWS, RECORD_COLUMNS]);
     recordLosses({ total, ...terms }, weights, ring, inputs.slot, inputs.flag);
     storeRows(out.z, inputs.scoreRow, graph.buffer('scores', [this.samples, 2]));
     return total;

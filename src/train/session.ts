@@ -1,8 +1,9 @@
 import { type Chooser, callKey } from '../engine/plan.js';
 import type { Program, ProgramSource, Runtime, Step } from '../engine/runtime.js';
 import { alignTo } from '../engine/tensor.js';
+import { RECORD_COLUMNS } from '../kernels/record-losses.js';
 import { ParameterTable } from '../model/parameters.js';
-import { CLOCK, HYPER, ProgramBuilder, type ProgramConfig, RING_COLUMNS, RING_ROWS } from './programs.js';
+import { CLOCK, HYPER, ProgramBuilder, type ProgramConfig, RING_ROWS } from './programs.js';
 import {
   evaluationSlice,
   refuseMisfit,
@@ -217,9 +218,9 @@ export class Session {
   /** Losses of the ring's rows [from, from + count). */
   async losses(from: number, count: number): Promise<StepLosses[]> {
     if (count === 0) return [];
-    const values = await this.runtime.read('ring', from * RING_COLUMNS, count * RING_COLUMNS);
+    const values = await this.runtime.read('ring', from * RECORD_COLUMNS, count * RECORD_COLUMNS);
     return Array.from({ length: count }, (_, i) => {
-      const [total, ce, gil, lil, ...weights] = values.subarray(i * RING_COLUMNS, (i + 1) * RING_COLUMNS);
+      const [total, ce, gil, lil, ...weights] = values.subarray(i * RECORD_COLUMNS, (i + 1) * RECORD_COLUMNS);
       return {
         total: total!,
         ce: ce!,

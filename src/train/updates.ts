@@ -1,6 +1,7 @@
 import { type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
+import { ALIGNMENT } from '../engine/training.js';
 import { adam, ranges, sgd } from '../kernels/optimizers.js';
-import { ALIGNMENT, GRADIENTS, type Home, type Parameter, type ParameterTable } from '../model/parameters.js';
+import { GRADIENTS, type Home, type Parameter, type ParameterTable } from '../model/parameters.js';
 
 export interface OptimizerConfig {
   readonly kind: 'adam' | 'sgd';

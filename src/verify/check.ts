@@ -3,8 +3,8 @@ import { type Case, type CaseInput, type Op, toleranceOf } from '../engine/op.js
 import { type Chooser, isValid } from '../engine/plan.js';
 import { relativeError } from '../engine/relative-error.js';
 import type { Program, Runtime, Step } from '../engine/runtime.js';
-import { type DType, Graph, type Meta, type NumberArray, sizeOf, type Tensor } from '../engine/tensor.js';
-import { fillInput } from './fill.js';
+import { Graph, type Meta, type NumberArray, sizeOf, type Tensor } from '../engine/tensor.js';
+import { fillInput, typedValues } from './fill.js';
 
 /** One compared quantity. */
 export interface CheckRow {
@@ -54,8 +54,16 @@ export async function* checkCase(runtime: Runtime, op: Op, sample: Case): AsyncG
  * Runs one case with one variant, each tensor between two sentinels, outputs poisoned beforehand, and compares outputs, mutated
  * inputs and sentinels with the float64 reference. With `accumulate`, accumulating outputs start from known values.
  */
-export async function checkForward(
+export const checkForward = (
   runtime: Runtime,
+  op: Op,
+  sample: Case,
+  variant: string,
+  accumulate: boolean,
+): Promise<CheckRow[]> => withBench(runtime, (bench) => forwardRows(bench, op, sample, variant, accumulate));
+
+async function forwardRows(
+  bench: Bench,
   op: Op,
   sample: Case,
   variant: string,
@@ -64,7 +72,6 @@ export async function checkForward(
   const values = sample.inputs.map((input, i) =>
     input ? fillInput(input, `${op.name}.${sample.name}.${i}`) : new Float64Array(0),
   );
-  const bench = new Bench(runtime);
   const inputs = sample.inputs.map((input, i) => input && bench.tensor(metaOf(input), values[i]!));
   const metas = op.shape(inputs, sample.attrs);
   const adds = metas.map((_, k) => accumulate && (op.accumulates ?? []).includes(op.outputs[k]!));
@@ -115,10 +122,19 @@ export async function checkGradient(
     sample.gradients ??
     sample.inputs.flatMap((input, i) => (input && (input.dtype ?? 'f32') === 'f32' ? [i] : []));
   if (!op.gradient || wanted.length === 0) return [];
+  return withBench(runtime, (bench) => gradientRows(bench, op, sample, wanted, probes));
+}
+
+async function gradientRows(
+  bench: Bench,
+  op: Op,
+  sample: Case,
+  wanted: readonly number[],
+  probes: number,
+): Promise<CheckRow[]> {
   const values = sample.inputs.map((input, i) =>
     input ? fillInput(input, `${op.name}.${sample.name}.${i}`) : new Float64Array(0),
   );
-  const bench = new Bench(runtime);
   const inputs = sample.inputs.map((input, i) => input && bench.tensor(metaOf(input), values[i]!));
   const places = wanted.map((i) => {
     const input = inputs[i]!;
@@ -149,7 +165,6 @@ export async function checkGradient(
       tolerance: 10 * (op.tolerance ?? 1e-5),
     });
   }
-  bench.release();
   return rows;
 }
 
@@ -172,6 +187,16 @@ const probeIndices = (size: number, probes: number): number[] =>
     : Array.from({ length: probes }, (_, i) => Math.floor(((i + 0.5) * size) / probes));
 
 const metaOf = ({ shape, dtype = 'f32' }: CaseInput): Meta => ({ shape, dtype });
+
+/** Runs a check with a bench whose memory is free again behind it. */
+async function withBench<T>(runtime: Runtime, check: (bench: Bench) => Promise<T>): Promise<T> {
+  const bench = new Bench(runtime);
+  try {
+    return await check(bench);
+  } finally {
+    bench.release();
+  }
+}
 
 /** A graph whose tensors lie in buffers of their own between sentinels. */
 class Bench {
@@ -204,7 +229,7 @@ class Bench {
       const { guard, total } = this.extent(tensor);
       const data = new Float64Array(total).fill(tensor.dtype === 'f32' ? SENTINEL : 77);
       data.set(values, guard);
-      this.runtime.write(buffer, typed(data, tensor.dtype));
+      this.runtime.write(buffer, typedValues(data, tensor.dtype));
     }
     this.runtime.submit([{ run: program as Program } satisfies Step]);
     await this.runtime.idle();
@@ -241,9 +266,4 @@ class Bench {
     const guard = tensor.dtype === 'u8' ? 4 * GUARD : GUARD;
     return { guard, total: 2 * guard + Math.ceil(tensor.size / 4) * 4 };
   }
-}
-
-function typed(values: Float64Array, dtype: DType): NumberArray {
-  if (dtype === 'f32') return Float32Array.from(values);
-  return dtype === 'u32' ? Uint32Array.from(values) : Uint8Array.from(values);
 }

@@ -1,5 +1,5 @@
 import type { CaseInput } from '../engine/op.js';
-import { sizeOf } from '../engine/tensor.js';
+import { type DType, type NumberArray, sizeOf } from '../engine/tensor.js';
 import { fnv1a } from '../rng.js';
 
 /** Test values: a hash of name and index, as the golden files use (METHOD 8), rounded to what the device will hold. */
@@ -45,4 +45,10 @@ function hashOf(name: string): number {
   const hash = fnv1a(name);
   hashes.set(name, hash);
   return hash;
+}
+
+/** Values as a buffer of their type holds them. */
+export function typedValues(values: Float64Array, dtype: DType): NumberArray {
+  if (dtype === 'f32') return Float32Array.from(values);
+  return dtype === 'u32' ? Uint32Array.from(values) : Uint8Array.from(values);
 }

@@ -3,8 +3,9 @@ import { memoryOf } from '../../src/engine/memory.js';
 import { mutated } from '../../src/engine/plan.js';
 import { ReferenceRuntime } from '../../src/engine/reference-runtime.js';
 import { type Node, sizeOf, type Tensor } from '../../src/engine/tensor.js';
+import { ALIGNMENT } from '../../src/engine/training.js';
 import type { ModelName } from '../../src/model/names.js';
-import { ALIGNMENT, ParameterTable } from '../../src/model/parameters.js';
+import { ParameterTable } from '../../src/model/parameters.js';
 import { ProgramBuilder } from '../../src/train/programs.js';
 
 const built = (model: ModelName, libs: number) => {

@@ -154,7 +154,7 @@ function toBox([u, v]: Point, { dx, dy, scale, turn, mirror }: View): Point {
 }
 
 /** Where eyes and mouth are in a frame, in pixels: the inverse of `toBox`. */
-export function landmarksIn({ dx, dy, scale, turn, mirror }: View, size: number): Landmarks {
+function landmarksIn({ dx, dy, scale, turn, mirror }: View, size: number): Landmarks {
   const [sin, cos] = [Math.sin(turn), Math.cos(turn)];
   const project = ([x, y]: Point): Point => {
     const u = ((x - dx) * cos + (y - dy) * sin) / scale;

@@ -4,48 +4,12 @@ import { channelScale } from '../../kernels/channel-scale.js';
 import { globalAveragePool } from '../../kernels/global-average-pool.js';
 import { sigmoid } from '../../kernels/sigmoid.js';
 import { swish } from '../../kernels/swish.js';
-import { conv2d, depthwise, dropConnect, norm, pointwise } from '../layers.js';
-import type { ModelName } from '../names.js';
+import { conv2d, depthwise, dropConnect, norm, pointwise, unusedClassifier } from '../layers.js';
 import type { Scope } from '../scope.js';
-
-/**
- * EfficientNet (Tan, Le, ICML 2019) as lukemelas' EfficientNet-PyTorch builds it: inverted residual blocks with squeeze-and-excitation,
- * one network scaled in width, depth and resolution. n LIBs are one network of n-fold channels whose convolutions have n groups.
- */
-interface Variant {
-  readonly width: number;
-  readonly depth: number;
-  /** Side of the images that the variant was made for. Paddings follow it, never the side of the images that come. */
-  readonly nominal: number;
-}
-
-const VARIANTS: Record<EfficientNetName, Variant> = {
-  'efficientnet-b0': { width: 1, depth: 1, nominal: 224 },
-  'efficientnet-b1': { width: 1, depth: 1.1, nominal: 240 },
-  'efficientnet-b2': { width: 1.1, depth: 1.2, nominal: 260 },
-  'efficientnet-b3': { width: 1.2, depth: 1.4, nominal: 300 },
-  'efficientnet-b4': { width: 1.4, depth: 1.8, nominal: 380 },
-  'efficientnet-b5': { width: 1.6, depth: 2.2, nominal: 456 },
-  'efficientnet-b6': { width: 1.8, depth: 2.6, nominal: 528 },
-  'efficientnet-b7': { width: 2, depth: 3.1, nominal: 600 },
-};
-
-export type EfficientNetName = Extract<ModelName, `efficientnet-${string}`>;
-
-/** Seven stages of blocks; `stride` is that of a stage's first block. */
-const STAGES = [
-  { repeats: 1, kernel: 3, stride: 1, expansion: 1, channels: 16 },
-  { repeats: 2, kernel: 3, stride: 2, expansion: 6, channels: 24 },
-  { repeats: 2, kernel: 5, stride: 2, expansion: 6, channels: 40 },
-  { repeats: 3, kernel: 3, stride: 2, expansion: 6, channels: 80 },
-  { repeats: 3, kernel: 5, stride: 1, expansion: 6, channels: 112 },
-  { repeats: 4, kernel: 5, stride: 2, expansion: 6, channels: 192 },
-  { repeats: 1, kernel: 3, stride: 1, expansion: 6, channels: 320 },
-] as const;
+import { type EfficientNetName, repeatsOf, STAGES, VARIANTS, type Variant } from './efficientnet-sizes.js';
 
 const STEM_CHANNELS = 32;
 const HEAD_CHANNELS = 1280;
-const CLASSES = 1000;
 /** Squeezed channels over a block's input channels. */
 const SQUEEZE = 0.25;
 /** Rate of drop-connect at the network's end; it grows from 0 block by block. */
@@ -72,11 +36,11 @@ interface Block {
 }
 
 const blocksOf = (variant: Variant): Block[] =>
-  STAGES.flatMap(({ repeats, stride, channels, ...same }) =>
-    Array.from({ length: Math.ceil(repeats * variant.depth) }, (_, i) => ({
-      ...same,
-      channels: widened(channels, variant),
-      stride: i === 0 ? stride : 1,
+  STAGES.flatMap((stage) =>
+    Array.from({ length: repeatsOf(stage, variant) }, (_, i) => ({
+      ...stage,
+      channels: widened(stage.channels, variant),
+      stride: i === 0 ? stage.stride : 1,
     })),
   );
 
@@ -87,7 +51,12 @@ function samePadding(r: number, kernel: number, stride: number): [number, number
   return [before, before, zeros - before, zeros - before];
 }
 
-/** Images [B,S,S,3] -> features [B,n*d], LIB by LIB. */
+/**
+ * EfficientNet (Tan, Le, ICML 2019) as lukemelas' EfficientNet-PyTorch builds it: inverted residual blocks with squeeze-and-excitation,
+ * one network scaled in width, depth and resolution. n LIBs are one network of n-fold channels whose convolutions have n groups.
+ * @param images [B,S,S,3]
+ * @returns features [B,n*d], LIB by LIB
+ */
 export function efficientnet(images: Tensor, scope: Scope, name: EfficientNetName): Tensor {
   const variant = VARIANTS[name];
   let side = variant.nominal;
@@ -140,11 +109,4 @@ function squeezeAndExcite(x: Tensor, scope: Scope, squeezed: number): Tensor {
   const channels = x.shape[3]! / scope.groups;
   const reduced = swish(pointwise(globalAveragePool(x), scope.at('_se_reduce'), squeezed));
   return channelScale(x, sigmoid(pointwise(reduced, scope.at('_se_expand'), channels)));
-}
-
-/** The ImageNet classifier that the reference's module carries along: read, kept, written, never used. */
-function unusedClassifier(scope: Scope, features: number): void {
-  const init = { kind: 'uniform', bound: 1 / Math.sqrt(features) } as const;
-  scope.parameter('weight', { shape: [scope.groups, features, CLASSES], layout: 'linear', init });
-  scope.parameter('bias', { shape: [scope.groups * CLASSES], layout: 'vector', init });
 }

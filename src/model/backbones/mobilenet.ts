@@ -1,6 +1,6 @@
 import type { Tensor } from '../../engine/tensor.js';
 import { globalAveragePool } from '../../kernels/global-average-pool.js';
-import { conv2d, depthwise, norm } from '../layers.js';
+import { conv2d, depthwise, norm, unusedClassifier } from '../layers.js';
 import type { Scope } from '../scope.js';
 
 /** Output channels and stride of the 13 depthwise-separable blocks. */
@@ -39,13 +39,6 @@ export function mobilenet(images: Tensor, scope: Scope): Tensor {
     x = norm(depthwise(x, block.at('0'), { stride }), block.at('1'), relu);
     x = norm(conv2d(x, block.at('3'), { channels, kernel: 1 }), block.at('4'), relu);
   });
-  unusedClassifier(scope.at('fc').frozen());
+  unusedClassifier(scope.at('fc').frozen(), MOBILENET_FEATURES);
   return globalAveragePool(x);
-}
-
-/** The ImageNet classifier that the reference's module carries along: read, kept, written, never used. */
-function unusedClassifier(scope: Scope): void {
-  const init = { kind: 'uniform', bound: 1 / Math.sqrt(MOBILENET_FEATURES) } as const;
-  scope.parameter('weight', { shape: [scope.groups, MOBILENET_FEATURES, 1000], layout: 'linear', init });
-  scope.parameter('bias', { shape: [scope.groups * 1000], layout: 'vector', init });
 }

@@ -42,7 +42,7 @@ export async function openRuntime(
 export const nameOf = ({ description, driver }: AdapterFacts): string =>
   driver && driver !== description ? `${description} (${driver})` : description;
 
-export const capabilitiesOf = ({ software, subgroupSize, features, limits }: AdapterFacts): Capabilities => ({
+const capabilitiesOf = ({ software, subgroupSize, features, limits }: AdapterFacts): Capabilities => ({
   software,
   subgroupSize,
   features: new Set(features),
