@@ -16,7 +16,7 @@ const ONLY_FOR_OTHERS: Readonly<Record<string, readonly FlagName[]>> = {
 export async function run(config: ConfigOf<'bench'>, call: Call): Promise<number> {
   const [what = 'kernels'] = call.words;
   for (const flag of (ONLY_FOR_OTHERS[what] ?? []).filter((name) => call.given.has(name)))
-    throw new UsageError(`--${flag}: bench ${what} has no such report; see \`clew bench --help\``);
+    throw new UsageError(`--${flag}: not for bench ${what}; see \`clew bench --help\``);
   if (what === 'kernels') await benchKernels(config);
   else if (what === 'step') await benchStep(config);
   else if (what === 'data') await benchData(config);

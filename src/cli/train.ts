@@ -5,17 +5,14 @@ import { evaluationSamples, trainingSamples } from '../data/lists.js';
 import type { SampleList } from '../data/samples.js';
 import { messageOf } from '../errors.js';
 import { EventWriter, removeEvents } from '../io/tensorboard.js';
-import { initialise } from '../model/initialise.js';
 import { quoted } from '../quoted.js';
 import { type ScoredFrame, spread, writeContactSheet } from '../report/contact-sheet.js';
 import { Checkpoint } from '../train/checkpoint.js';
-import { EpochLog } from '../train/epoch-log.js';
 import type { Evaluation } from '../train/evaluation.js';
-import { loadPretrained } from '../train/pretrained.js';
 import { RunFiles } from '../train/run-files.js';
 import type { Session } from '../train/session.js';
-import { foreignState, loadWeights, restoreRun } from '../train/snapshot.js';
-import { initialState, type RunState } from '../train/state.js';
+import { foreignState, loadWeights } from '../train/snapshot.js';
+import type { RunState } from '../train/state.js';
 import { Trainer, type TrainerHooks } from '../train/trainer.js';
 import { readAugmentation } from './augmentation.js';
 import type { Call, TrainConfig } from './config.js';
@@ -36,6 +33,7 @@ import { duration, ProgressDisplay } from './progress.js';
 import { resultsTable, type TestResult } from './results.js';
 import { testSplit } from './scoring.js';
 import { type Interruption, watchInterrupt } from './signals.js';
+import { startingPoint } from './starting-point.js';
 
 /** Test faces for the contact sheet: as many reals as fakes, of many videos. */
 function sheetOf(samples: SampleList, { scores, samples: seen }: Evaluation): ScoredFrame[] {
@@ -174,65 +172,14 @@ class Run {
     return detector;
   }
 
-  /** Weights and state to start from: of the run that goes on, of a foreign file, pretrained, or drawn. */
-  private async begin({ session, name: adapter }: Detector): Promise<{ state: RunState; log: EpochLog }> {
-    const { config, resumed, about } = this;
-    if (resumed && about) {
-      const { state, log } = await restoreRun(resumed, session);
-      await this.tell(`going on at epoch ${state.epoch}, step ${state.step}`);
-      if (about.adapter !== adapter)
-        await this.tell(
-          `note: up to here it ran on ${about.adapter}, which rounds otherwise than ${adapter}`,
-        );
-      return { state, log };
-    }
-    await initialise(session.runtime, session.table, config.seed);
-    if (resumed) return { state: await this.beginBehind(resumed, session), log: new EpochLog() };
-    if (config.pretrained !== undefined) await this.fillLibs(config.pretrained, session);
-    return { state: initialState(config.lr), log: new EpochLog() };
-  }
-
-  /** A state whose best epoch is there to be tested in the end; else the best is picked from those to come. */
-  private async withBest(state: RunState): Promise<RunState> {
-    if (state.bestAuc === null || (await this.files.hasBest())) return state;
-    await this.tell(
-      `${this.files.checkpoint('best')}: not there any more; the best epoch is picked from those to come`,
-    );
-    return { ...state, bestAuc: null };
-  }
-
-  /** A weights-only file, the reference's {state_dict, epoch}: its weights, and the epoch behind its own. */
-  private async beginBehind(resumed: Checkpoint, session: Session): Promise<RunState> {
-    await loadWeights(resumed, session);
-    const behind = await foreignState(resumed);
-    await this.tell(
-      `${resumed.path}: weights only, so the optimizer starts anew, at epoch ${behind.epoch + 1} of ${this.config.epoch}`,
-    );
-    return initialState(this.config.lr, behind);
-  }
-
-  private async fillLibs(path: string, session: Session): Promise<void> {
-    const { dialect, loaded, missing, unused } = await loadPretrained(
-      path,
-      session,
-      this.config.allow_partial,
-    );
-    await this.tell(
-      `${path}: ${loaded} tensors, ${dialect} names, into each of ${this.config.num_LIBs} LIBs`,
-    );
-    if (missing.length > 0) await this.tell(`missing, so drawn: ${missing.join(', ')}`);
-    if (unused.length > 0) await this.tell(`not used: ${unused.join(', ')}`);
-  }
-
   private async train(data: Data, detector: Detector, start: number): Promise<number> {
     const { config, files } = this;
     const { session, name: adapter, variants } = detector;
     const about: About = { version: version(), adapter, flags: config, variants };
     this.display.stage('preparing weights', 0, 1); // drawn, or read, and saved: seconds, with many of them
-    const { state: restored, log } = await this.begin(detector);
-    await files.begin();
-    const state = await this.withBest(restored);
-    if (this.about) await files.dropEpochsFrom(state.epoch);
+    const tell = (line: string): Promise<void> => this.tell(line);
+    const { resumed, about: source } = this;
+    const { state, log } = await startingPoint(detector, files, { config, resumed, about: source, tell });
     await files.writeConfig(about);
     const eventFolder = join('runs', config.name);
     if (config.overwrite && !this.about) await removeEvents(eventFolder);
