@@ -79,7 +79,7 @@ const SIZES: Sizes = [
   ['padding beyond the image', [1, 1, 2, 4], [1, 3, 3, 4, 8], { stride: 1, pad: [2, 2, 2, 2] }],
 ];
 
-/** ResNet's and MobileNet's layers, batch 4; and ResNet's last ones of eight images of 64 pixels, where most products are with padding. */
+/** ResNet's and MobileNet's layers, batch 4; and ResNet's last ones of eight images of 64 pixels, where many products are with padding. */
 const BENCHMARKS: Sizes = [
   ['3x3 56x56x64', [4, 56, 56, 64], [1, 3, 3, 64, 64], { stride: 1, pad: [1, 1, 1, 1] }],
   ['3x3 28x28x128', [4, 28, 28, 128], [1, 3, 3, 128, 128], { stride: 1, pad: [1, 1, 1, 1] }],
