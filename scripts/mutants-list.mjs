@@ -352,7 +352,7 @@ export const mutants = [
   {
     name: 'a quotient is not set right by what it leaves over',
     file: 'shaders/lib/quotient.wgsl',
-    find: 'return q + bitcast<u32>(i32(floor(f32(rest) / f32(i32(b)))));',
+    find: 'return q + bitcast<u32>(i32(floor((f32(rest) + 0.5) / f32(i32(b)))));',
     replace: 'return q;',
     check: ['test/kernels/quotient.test.ts'],
   },
