@@ -5,7 +5,7 @@ import { prepare, type Summary, type Trouble } from '../prepare/prepare.js';
 import { quoted } from '../quoted.js';
 import { findFfmpeg } from '../video/ffmpeg.js';
 import type { Call, ConfigOf } from './config.js';
-import { duration, ProgressDisplay, Rate } from './progress.js';
+import { ProgressDisplay, pace, Rate } from './progress.js';
 import { watchInterrupt } from './signals.js';
 
 /** `clew prepare VIDEO_DIR -o DIR --layout NAME`: exit code 1 when a video could not be read. */
@@ -49,10 +49,7 @@ export async function run(config: ConfigOf<'prepare'>, call: Call): Promise<numb
         signal: end.signal,
         progress({ done, total, withoutFace, failed }) {
           rate.add(performance.now() / 1000, done);
-          const eta = (total - done) / rate.perSecond;
-          const speed = Number.isFinite(eta)
-            ? `  ${rate.perSecond.toFixed(1)} videos/s  ETA ${duration(eta)}`
-            : '';
+          const speed = pace(total - done, rate.perSecond, 'videos');
           const trouble = `${withoutFace ? `  ${withoutFace} without a face` : ''}${failed ? `  ${failed} unreadable` : ''}`;
           display.show(`${done}/${total} videos${speed}${trouble}`, done / total);
         },

@@ -45,23 +45,24 @@ export class Rate {
   }
 }
 
+/** `  12.3 videos/s  ETA 1m 20s` behind what is done; nothing until the rate is known. */
+export function pace(left: number, perSecond: number, unit: string, digits = 1): string {
+  const eta = left / perSecond;
+  return Number.isFinite(eta) ? `  ${perSecond.toFixed(digits)} ${unit}/s  ETA ${duration(eta)}` : '';
+}
+
 /** `epoch 2/10  train 40/120  812.4 images/s  ETA 1m 20s  ce 0.6931  gil 0.0012  lil 0.9811` */
 export function progressLine(at: Progress, imagesPerSecond: number): string {
-  const eta = (at.totalImages - at.images) / imagesPerSecond;
+  const speed = pace(at.totalImages - at.images, imagesPerSecond, 'images');
   const losses = Object.entries(at.losses).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  const speed = Number.isFinite(eta)
-    ? [`${imagesPerSecond.toFixed(1)} images/s`, `ETA ${duration(eta)}`]
-    : [];
-  return [`epoch ${at.epoch}/${at.epochs}`, `${at.phase} ${at.step}/${at.steps}`, ...speed, ...losses].join(
+  return [`epoch ${at.epoch}/${at.epochs}`, `${at.phase} ${at.step}/${at.steps}${speed}`, ...losses].join(
     '  ',
   );
 }
 
 /** `FF++: 40/120 images  812 images/s  ETA 1m 20s` */
 export function imagesLine(what: string, done: number, total: number, { perSecond }: Rate): string {
-  const eta = (total - done) / perSecond;
-  const speed = Number.isFinite(eta) ? `  ${perSecond.toFixed(0)} images/s  ETA ${duration(eta)}` : '';
-  return `${what}: ${done}/${total} images${speed}`;
+  return `${what}: ${done}/${total} images${pace(total - done, perSecond, 'images', 0)}`;
 }
 
 /** A bar of `width` characters, filled up to `share` (0 to 1). */

@@ -55,22 +55,21 @@ async function score(config: TestConfig, checkpoint: Checkpoint): Promise<number
       arithmetic: arithmeticOf(config),
       progress: (stage, done, total) => display.stage(stage, done, total),
     });
+    const results: TestResult[] = [];
+    const csv: string[] = [];
     try {
       await loadWeights(checkpoint, session);
-      const results: TestResult[] = [];
-      const csv: string[] = [];
       for (const { name, samples } of sets) {
         const tested = (await testSplit(session, name, samples, decoder, config.test_bs, display))!;
         results.push(...tested.results);
         csv.push(scoresCsv(name, samples, tested.evaluation));
       }
-      display.stop();
-      if (config.csv !== undefined) await writeCsv(config.csv, csv);
-      process.stdout.write(output(config, results, csv));
     } finally {
       display.stop();
       await runtime.close();
     }
+    if (config.csv !== undefined) await writeCsv(config.csv, csv);
+    process.stdout.write(output(config, results, csv));
   } finally {
     await decoder.close();
   }

@@ -15,6 +15,8 @@ export const BYTES: Record<DType, number> = { f32: 4, u32: 4, u8: 1 };
 export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
 /** Bytes a tensor takes in a buffer: whole 32-bit words. */
 export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
+/** Elements between the starts of two tensors in a flat buffer: 256 bytes, the strictest binding alignment of any adapter. */
+export const ALIGNMENT = 64;
 export const alignTo = (value: number, alignment: number): number => Math.ceil(value / alignment) * alignment;
 
 /** A shape or argument that cannot be: names the function, what it got, what it wants. */

@@ -1,9 +1,6 @@
 import { adam, ranges } from '../kernels/optimizers.js';
 import type { Runtime } from './runtime.js';
-import { alignTo, type Graph, type Shape, sizeOf, type Tensor } from './tensor.js';
-
-/** Elements between the starts of two tensors in a flat buffer: 256 bytes, the strictest binding alignment. */
-export const ALIGNMENT = 64;
+import { ALIGNMENT, alignTo, type Graph, type Shape, sizeOf, type Tensor } from './tensor.js';
 
 /** Trained tensors of a small network of one's own, in one flat buffer each for values, gradients and Adam's moments. */
 export class Learner<Name extends string> {

@@ -145,15 +145,7 @@ function isOfAnother(pid: number): boolean {
 }
 
 async function makeFolder(folder: string, path: string): Promise<void> {
-  await attempt('write', path, async () => {
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      // A read-only or special disk: Node names no better cause.
-      throw new UserError(`cannot write ${path}: its folder cannot be made there; choose another path`);
-    }
-  });
+  await attempt('write', path, () => mkdir(folder, { recursive: true }));
 }
 
 /** A rename survives a power cut only when its folder is flushed too; Windows cannot open folders and does without. */
@@ -180,6 +172,7 @@ const causes: Readonly<Record<string, string>> = {
   EEXIST: 'a part of the path is a file, not a folder; choose another path',
   EISDIR: 'it is a folder; choose another path',
   ENOENT: 'there is no such file; check the path',
+  'write ENOENT': 'its folder cannot be made there; choose another path', // a read-only or special disk: Node names no better cause
   ENAMETOOLONG: 'the name is too long; choose a shorter one',
   EIO: 'the disk reports an error; check it or use another one',
 };
@@ -195,7 +188,7 @@ export async function attempt<T>(
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined) throw error;
-    const cause = causes[code] ?? 'the system refuses; try another path';
+    const cause = causes[`${verb} ${code}`] ?? causes[code] ?? 'the system refuses; try another path';
     throw new UserError(`cannot ${verb} ${path}: ${cause} (${code})`, 1, { cause: error });
   }
 }

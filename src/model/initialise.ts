@@ -1,6 +1,5 @@
 import type { Runtime } from '../engine/runtime.js';
-import { Graph, sizeOf } from '../engine/tensor.js';
-import { ALIGNMENT } from '../engine/training.js';
+import { ALIGNMENT, Graph, sizeOf } from '../engine/tensor.js';
 import { initialWeights } from '../kernels/initial-weights.js';
 import { Rng, streamKey } from '../rng.js';
 import type { Init, Parameter, ParameterTable } from './parameters.js';

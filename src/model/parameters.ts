@@ -1,5 +1,4 @@
-import { alignTo, type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
-import { ALIGNMENT } from '../engine/training.js';
+import { ALIGNMENT, alignTo, type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
 
 /** How a parameter starts (METHOD 2). */
 export type Init =

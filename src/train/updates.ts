@@ -1,5 +1,4 @@
-import { type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
-import { ALIGNMENT } from '../engine/training.js';
+import { ALIGNMENT, type Graph, type Shape, sizeOf, type Tensor } from '../engine/tensor.js';
 import { adam, ranges, sgd } from '../kernels/optimizers.js';
 import { GRADIENTS, type Home, type Parameter, type ParameterTable } from '../model/parameters.js';
 
