@@ -20,6 +20,20 @@ export const mutants = [
     check: operations('batch_norm_train'),
   },
   {
+    name: 'batch norm by columns sums values, not what they deviate by',
+    file: 'shaders/batch-norm-columns.wgsl',
+    find: 'shift += 0.25 * x',
+    replace: 'shift += 0.0 * x',
+    check: ['test/kernels/batch-norm.test.ts', 'around 10,000'],
+  },
+  {
+    name: 'the gradient of batch norm by columns forgets that the deviation depends on x',
+    file: 'shaders/batch-norm-gradient-columns.wgsl',
+    find: '(g - meanG - centred * rstd * meanGX)',
+    replace: '(g - meanG)',
+    check: operations('batch_norm_gradient'),
+  },
+  {
     name: 'GIL and LIL swap their weights',
     file: 'src/train/losses.ts',
     find: 'const list = [ce, gil, lil]',

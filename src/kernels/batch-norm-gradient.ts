@@ -9,7 +9,7 @@ import {
   type Variant,
 } from '../engine/op.js';
 import { type Destination, sizeOf, type Tensor } from '../engine/tensor.js';
-import { elementwise, matrixOf } from './blocks.js';
+import { columnwise, elementwise, matrixOf, walksColumns } from './blocks.js';
 import { type Layout, layouts } from './column-sums.js';
 
 /** What follows the normalisation in the same pass. */
@@ -35,9 +35,15 @@ export const batchNormGradientOp = op<Attributes>({
     const metas = [f32(...shape), f32(channels), f32(channels)];
     return inputs[1] ? [...metas, f32(...shape)] : metas;
   },
-  variants: Object.fromEntries(
-    Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...variant(layout) }]),
-  ),
+  variants: {
+    columns: {
+      valid: (call) => walksColumns(matrixOf(need(call.inputs, 0).shape), call),
+      passes: (call) => [wholePass(call)],
+    },
+    ...Object.fromEntries(
+      Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...variant(layout) }]),
+    ),
+  },
   reference: ([x, y, dy, weight, bias, mean, rstd], { inputs, attrs }) => {
     const { rows, channels } = matrixOf(need(inputs, 0).shape);
     const normal = x!.map((value, i) => (value - mean![i % channels]!) * rstd![i % channels]!);
@@ -68,11 +74,43 @@ export const batchNormGradientOp = op<Attributes>({
     gradientCase([2, 9, 11, 8], 'swish'),
     gradientCase([2, 9, 11, 12], 'relu', true),
     gradientCase([5, 13], 'relu', true),
+    gradientCase([3, 5, 7, 44], 'swish'),
+    gradientCase([2, 3, 5, 37], 'none'),
+    gradientCase([13, 3, 84], 'relu', true),
     { ...gradientCase([6, 20], 'relu'), name: '6,20 frozen', attrs: { activation: 'relu', frozen: true } },
+    { ...gradientCase([6, 40], 'relu'), name: '6,40 frozen', attrs: { activation: 'relu', frozen: true } },
   ],
-  benchmarks: [gradientCase([4, 56, 56, 256], 'relu'), gradientCase([4, 56, 56, 256], 'relu', true)],
+  benchmarks: [
+    gradientCase([4, 56, 56, 256], 'relu'),
+    gradientCase([4, 56, 56, 256], 'relu', true),
+    gradientCase([8, 4, 4, 1024], 'relu'),
+  ],
   tolerance: 2e-5,
 });
+
+/** All of it at once. */
+function wholePass(call: Call<Attributes>): Pass {
+  const matrix = matrixOf(need(call.inputs, 0).shape);
+  const { activation, frozen } = call.attrs;
+  const residual = call.inputs[1] !== undefined;
+  const { constants, params, grid } = columnwise(matrix, call);
+  return {
+    shader: 'batch-norm-gradient-columns',
+    constants: {
+      ...constants,
+      RELU: activation === 'relu' && !residual,
+      SWISH: activation === 'swish',
+      RESIDUAL: residual,
+    },
+    params: {
+      ...params,
+      share: frozen ? 0 : 1 / matrix.rows,
+      add_weight: Number(call.accumulate[1]),
+      add_bias: Number(call.accumulate[2]),
+    },
+    grid,
+  };
+}
 
 /** Split sums over the rows, their totals (to the gradient buffer, and to a scratch of their own), then dx. */
 function variant(layout: Layout): Variant<Attributes> {

@@ -1,8 +1,18 @@
-import { type Call, type Case, f32, linearGrid, need, op, trafficOf, type Variant } from '../engine/op.js';
+import {
+  type Call,
+  type Case,
+  f32,
+  linearGrid,
+  need,
+  op,
+  type Pass,
+  trafficOf,
+  type Variant,
+} from '../engine/op.js';
 import { type Meta, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { applyPass, batchNormApplyOp, caseInputs, caseName, normalise } from './batch-norm-apply.js';
 import { type Activation, batchNormGradient } from './batch-norm-gradient.js';
-import { blocksFor, matrixOf, widthFor } from './blocks.js';
+import { blocksFor, columnwise, matrixOf, walksColumns, widthFor } from './blocks.js';
 import { type Layout, layouts } from './column-sums.js';
 
 type TrainAttributes = {
@@ -28,9 +38,15 @@ export const batchNormTrainOp = op<TrainAttributes>({
       );
     return [f32(...need(inputs, 0).shape), f32(channels), f32(channels)];
   },
-  variants: Object.fromEntries(
-    Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...train(layout) }]),
-  ),
+  variants: {
+    columns: {
+      valid: (call) => walksColumns(matrixOf(need(call.inputs, 0).shape), call),
+      passes: (call) => [wholePass(call)],
+    },
+    ...Object.fromEntries(
+      Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...train(layout) }]),
+    ),
+  },
   gradient: ({ inputs: [x, weight, bias, , , residual], outputs, dys: [dy], attrs, into }) => {
     const [y, mean, rstd] = outputs;
     const { activation } = attrs;
@@ -76,9 +92,16 @@ export const batchNormTrainOp = op<TrainAttributes>({
     trainCase([37, 20], 'none', true),
     trainCase([3, 17, 19, 4], 'none'),
     trainCase([4, 1000], 'relu'),
+    trainCase([3, 5, 7, 44], 'swish'),
+    trainCase([2, 3, 5, 37], 'none'),
+    trainCase([13, 3, 84], 'relu', true),
     withoutStatistics(trainCase([5, 6], 'none')),
   ],
-  benchmarks: [trainCase([4, 56, 56, 256], 'relu'), trainCase([4, 56, 56, 256], 'relu', true)],
+  benchmarks: [
+    trainCase([4, 56, 56, 256], 'relu'),
+    trainCase([4, 56, 56, 256], 'relu', true),
+    trainCase([8, 4, 4, 1024], 'relu'),
+  ],
   tolerance: 2e-5,
 });
 
@@ -146,6 +169,24 @@ function checked(name: string, inputs: readonly (Meta | undefined)[], activation
   if (residual && activation === 'swish')
     throw new ShapeError(`${name}: a residual goes with 'none' or 'relu', not 'swish'; add it afterwards`);
   return { rows, channels };
+}
+
+/** All of it at once. */
+function wholePass(call: Call<TrainAttributes>): Pass {
+  const { epsilon, momentum, activation } = call.attrs;
+  const { constants, params, grid } = columnwise(matrixOf(need(call.inputs, 0).shape), call);
+  return {
+    shader: 'batch-norm-columns',
+    constants: {
+      ...constants,
+      RELU: activation === 'relu',
+      SWISH: activation === 'swish',
+      RECORD: call.inputs[3] !== undefined,
+      RESIDUAL: call.inputs[5] !== undefined,
+    },
+    params: { ...params, epsilon, momentum },
+    grid,
+  };
 }
 
 /** Moments of chunks, what they make together, and the normalisation. */

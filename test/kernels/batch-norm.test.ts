@@ -62,7 +62,7 @@ describe('batch norm by hand: x = 1, 2, 3, 4', () => {
 });
 
 describe('batch norm of values around 10,000 with deviation 0.6', () => {
-  const [rows, channels] = [1500, 8];
+  const [rows, channels] = [1500, 36];
   const values = Float32Array.from({ length: rows * channels }, (_, i) => 1e4 + hashUniform('far', i));
 
   test.each(Object.keys(batchNormTrainOp.variants))('%s', async (variant) => {
