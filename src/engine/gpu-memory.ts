@@ -136,8 +136,8 @@ export class GpuMemory {
   }
 
   /**
-   * Staging textures are shared by all passes of all programs: commands run in order, so one for each position in a pass is enough,
-   * as tall as the largest tensor that is ever staged there.
+   * Staging textures are shared by all passes of all programs: commands run in order, so there are as many as one pass reads, each as
+   * tall as the largest tensor that it may hold.
    */
   reserveTextures(plans: readonly Plan[], kernels: ReadonlyMap<string, Kernel>): StagingTexture[] {
     const reflectionOf = (pass: Pass) => kernels.get(KernelCache.key(pass))!.reflection;

@@ -4,7 +4,7 @@ import type { Plan, Scratch } from './plan.js';
 import type { Program } from './runtime.js';
 import { kernelKey, type Reflection, reflect, shaderText } from './shader.js';
 import { TEXTURE_ROW_BYTES, TEXTURE_WIDTH, textureRows } from './staging.js';
-import { type NumberArray, overlap, type Range, type Tensor } from './tensor.js';
+import type { NumberArray, Range, Tensor } from './tensor.js';
 
 /** What the platform lends: a device, and a way to learn that it failed. */
 export interface Device {
@@ -111,7 +111,6 @@ export type Command =
       readonly pipeline: GPUComputePipeline;
       readonly group: GPUBindGroup;
       readonly grid: readonly [number, number, number];
-      readonly written: readonly Place[];
       /** What it is part of, for a profile. */
       readonly op: string;
       readonly variant: string;
@@ -119,7 +118,6 @@ export type Command =
     }
   | {
       readonly kind: 'stage';
-      readonly from: Place;
       readonly texture: GPUTexture;
       /** What copyBufferToTexture() is told, made once. */
       readonly copy: readonly [GPUTexelCopyBufferInfo, GPUTexelCopyTextureInfo, GPUExtent3DStrict];
@@ -168,21 +166,5 @@ export class GpuProgram implements Program {
 /** Copies a tensor or temporary into a texture. */
 export function stage(from: Place, texture: GPUTexture, value: Tensor | Scratch): Command {
   const source = { buffer: from.buffer, offset: from.offset, bytesPerRow: TEXTURE_ROW_BYTES };
-  return { kind: 'stage', from, texture, copy: [source, { texture }, [TEXTURE_WIDTH, textureRows(value)]] };
-}
-
-/** Leaves out the copies into textures that hold that very tensor already, and nobody has written it since. */
-export function withoutRepeatedStages(commands: readonly Command[]): Command[] {
-  const held = new Map<GPUTexture, Place>();
-  return commands.filter((command) => {
-    if (command.kind === 'dispatch') {
-      for (const [texture, place] of held)
-        if (command.written.some((written) => overlap(written, place))) held.delete(texture);
-      return true;
-    }
-    const { texture, from } = command;
-    const before = held.get(texture);
-    held.set(texture, from);
-    return before?.buffer !== from.buffer || before.offset !== from.offset || before.bytes !== from.bytes;
-  });
+  return { kind: 'stage', texture, copy: [source, { texture }, [TEXTURE_WIDTH, textureRows(value)]] };
 }

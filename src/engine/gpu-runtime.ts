@@ -8,8 +8,6 @@ import {
   KernelCache,
   type Place,
   packParams,
-  stage,
-  withoutRepeatedStages,
 } from './gpu-program.js';
 import type { Capabilities, Pass } from './op.js';
 import { type Plan, type PlannedCall, plan, type Scratch } from './plan.js';
@@ -21,6 +19,7 @@ import {
   type Runtime,
   type Step,
 } from './runtime.js';
+import { type Source, Stager } from './stager.js';
 import { BYTES, type DType, type NumberArray, type Tensor } from './tensor.js';
 
 /** Runs programs on a GPUDevice. Everything is created in compile(); submit() only encodes. */
@@ -167,9 +166,8 @@ export class GpuRuntime implements Runtime {
       `${name} parameters`,
       passes.map(({ pass, kernel }) => packParams(pass, kernel.reflection)),
     );
-    const commands = withoutRepeatedStages(
-      passes.flatMap((entry, i) => this.commandsOf(entry, uniforms[i]!, place, textures)),
-    );
+    const stager = new Stager(textures);
+    const commands = passes.flatMap((entry, i) => this.commandsOf(entry, uniforms[i]!, place, stager));
     return new GpuProgram(name, made, commands, place, (at, { size, dtype }) =>
       this.readPlace(at, size, dtype),
     );
@@ -180,30 +178,29 @@ export class GpuRuntime implements Runtime {
     { call, pass, kernel }: { call: PlannedCall; pass: Pass; kernel: Kernel },
     uniform: GPUBufferBinding,
     place: (value: Tensor | Scratch) => Place,
-    textures: readonly StagingTexture[],
+    stager: Stager,
   ): Command[] {
-    const stages: Command[] = [];
-    const written: Place[] = [];
-    const entries = kernel.reflection.bindings.map(({ name: variable, binding, kind }): GPUBindGroupEntry => {
-      if (kind === 'uniform') return { binding, resource: uniform };
+    const { bindings } = kernel.reflection;
+    const sourceOf = (variable: string): Source => {
       const value = call.names.get(pass.bind?.[variable] ?? variable);
       if (!value) throw new ShaderError(`${pass.shader}: no tensor for variable '${variable}'`);
-      const at = place(value);
-      if (kind === 'read_write') written.push(at);
-      if (kind !== 'texture')
-        return { binding, resource: { buffer: at.buffer, offset: at.offset, size: at.bytes } };
-      const { texture, view } = textures[stages.length]!;
-      stages.push(stage(at, texture, value));
-      return { binding, resource: view };
+      return { at: place(value), value };
+    };
+    const staged = bindings.filter(({ kind }) => kind === 'texture').map(({ name }) => sourceOf(name));
+    const { views, copies } = stager.stage(staged);
+    const entries = bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
+      if (kind === 'uniform') return { binding, resource: uniform };
+      if (kind === 'texture') return { binding, resource: views.shift()! };
+      const { buffer, offset, bytes } = sourceOf(name).at;
+      return { binding, resource: { buffer, offset, size: bytes } };
     });
+    const written = bindings.filter(({ kind }) => kind === 'read_write').map(({ name }) => sourceOf(name).at);
+    stager.forget(written);
     const group = this.device.createBindGroup({ label: pass.shader, layout: kernel.layout, entries });
     const { pipeline } = kernel;
     const { grid, shader } = pass;
     const { variant } = call;
-    return [
-      ...stages,
-      { kind: 'dispatch', pipeline, group, grid, written, op: call.node.op.name, variant, shader },
-    ];
+    return [...copies, { kind: 'dispatch', pipeline, group, grid, op: call.node.op.name, variant, shader }];
   }
 
   private async readPlace(at: Place, count: number, dtype: DType): Promise<NumberArray> {

@@ -23,16 +23,22 @@ export const textureBytes = (rows: number): number => textureSize(rows)[0] * 16 
 export const textureRows = (value: Tensor | Scratch): number =>
   Math.ceil((value instanceof Scratch ? value.bytes : bytesOf(value)) / TEXTURE_ROW_BYTES);
 
-/** Rows of the tallest tensor staged at each position of a pass. */
+/**
+ * Heights of the staging textures: each holds what is staged at its position in a pass or at one before, since a tensor makes room for
+ * another that its texture still holds.
+ */
 export function tallestStaged(plans: readonly Plan[], reflectionOf: (pass: Pass) => Reflection): number[] {
   const rows: number[] = [];
   for (const { names, passes } of plans.flatMap(({ calls }) => calls))
-    for (const pass of passes)
+    for (const pass of passes) {
+      let tallest = 1;
       reflectionOf(pass)
         .bindings.filter(({ kind }) => kind === 'texture')
         .forEach(({ name }, i) => {
           const value = names.get(pass.bind?.[name] ?? name);
-          if (value) rows[i] = Math.max(rows[i] ?? 1, textureRows(value));
+          if (value) tallest = Math.max(tallest, textureRows(value));
+          rows[i] = Math.max(rows[i] ?? 1, tallest);
         });
+    }
   return rows;
 }
