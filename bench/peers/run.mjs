@@ -36,15 +36,17 @@ if (!clew.device) throw new Error('the peers need a GPU or a driver: not --adapt
 await gpuFor(clew.adapter);
 const sides = { clew };
 for (const name of ['tfjs', 'jaxjs']) sides[name] = await (await import(`./${name}.mjs`)).open();
-const torch = startTorch();
+const hasTorch = findTorch();
 const notes = new Set();
 
 /** Taken in the same rounds as everything else, since a shared machine is not always as fast. */
 const limitProbes = await LimitProbes.open(clew.device.device, clew.adapter.software);
 const cases = [];
-for (const c of chosenKernels) cases.push(await compareKernel(c));
+await withTorch(async (torch) => {
+  for (const c of chosenKernels) cases.push(await compareKernel(c, torch));
+});
 const steps = [];
-for (const c of chosenSteps) steps.push(await compareStep(c));
+for (const c of chosenSteps) await withTorch(async (torch) => steps.push(await compareStep(c, torch)));
 const limits = medianLimits([...cases, ...steps].map((c) => c.limits));
 const report = {
   adapter: clew.name,
@@ -60,7 +62,6 @@ const report = {
 printTable(report, notes);
 if (flags.json) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
 if (flags.svg) await writeSvg(report, flags.svg);
-torch?.stop();
 await clew.close();
 process.exit(0); // the peers hold the process
 
@@ -85,13 +86,13 @@ function misused(message) {
   process.exit(2);
 }
 
-async function compareKernel(c) {
+async function compareKernel(c, torch) {
   process.stderr.write(`${c.op} ${c.shape} ...\n`);
   const probes = expected(c, inputsOf(c));
   const times = await compare(
     `${c.op} ${c.shape}`,
     (side) => side.prepare(c),
-    c,
+    { torch, work: c },
     async (prepared) => {
       const got = await prepared.result();
       const scale = Math.max(...probes.map(([, value]) => Math.abs(value)));
@@ -102,12 +103,12 @@ async function compareKernel(c) {
   return { op: c.op, shape: c.shape, ...times, flops: flopsOf(c), bytes: bytesOf(c) };
 }
 
-async function compareStep(c) {
+async function compareStep(c, torch) {
   process.stderr.write(`step ${c.model} ...\n`);
   const times = await compare(
     `step ${c.model}`,
     (side) => side.prepareStep(c),
-    { step: c },
+    { torch, work: { step: c } },
     async (prepared) => {
       const loss = await prepared.loss();
       if (!(loss > 1 && loss < 20)) throw new Error(`a loss of ${loss}`);
@@ -117,7 +118,7 @@ async function compareStep(c) {
 }
 
 /** Medians by side and of the adapter's limits, interleaved round by round; null where a side fails, with a note why. */
-async function compare(what, prepare, forTorch, check) {
+async function compare(what, prepare, { torch, work }, check) {
   const runs = [];
   const result = {};
   for (const [name, side] of Object.entries(sides)) {
@@ -133,7 +134,7 @@ async function compare(what, prepare, forTorch, check) {
       notes.add(`${name}, ${what}: ${String(error.message ?? error).slice(0, 120)}`);
     }
   }
-  await torch?.prepare(forTorch);
+  await torch?.prepare(work);
   const limits = [];
   const torchRounds = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -172,13 +173,26 @@ function limited(promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** PyTorch in a process of its own, idle while the others are timed. Undefined where it is not installed. */
-function startTorch() {
+function findTorch() {
   try {
     execFileSync('python3', ['-c', 'import torch'], { stdio: 'ignore', env: systemPython() });
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
+}
+
+/**
+ * Runs `use` beside PyTorch in a process of its own, idle while the others are timed; undefined where it is not installed. A training
+ * step gets a fresh one, as users train: what glibc's allocator has learned from other work spares it page faults (1.2 times as fast).
+ */
+async function withTorch(use) {
+  const torch = hasTorch ? startTorch() : undefined;
+  await use(torch);
+  torch?.stop();
+}
+
+function startTorch() {
   const child = spawn('python3', [`${here}torch_bench.py`], {
     stdio: ['pipe', 'pipe', 2],
     env: systemPython(),
