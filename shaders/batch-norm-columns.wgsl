@@ -20,30 +20,26 @@ struct Params { rows: u32, columns: u32, block: u32, epsilon: f32, momentum: f32
 @group(0) @binding(9) var<storage, read> residual: array<V>;
 #endif
 
+struct Channel { shift: V }
+fn terms(at: u32, c: Channel) -> Pair {
+  let d = x[at] - c.shift;
+  return Pair(d, d * d);
+}
+#include "lib/column-walk"
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let column = flat(workgroup, grid) * LANES + lane;
   if (column >= params.columns) { return; }
   let n = f32(params.rows);
-  var shift = V(0.0); // the mean of four rows: neither a large mean nor an outlier makes the sums larger than the deviation calls for
-#unroll k 4
-  shift += 0.25 * x[$ku * params.rows / 4u * params.columns + column];
-#end
-  var sum = V(0.0);
-  var squares = V(0.0);
-  for (var start = 0u; start < params.rows; start += params.block) { // each block by itself: a long chain of sums would lose digits
-    var sumPart = V(0.0);
-    var squaresPart = V(0.0);
-    for (var row = start; row < min(start + params.block, params.rows); row++) {
-      let d = x[row * params.columns + column] - shift;
-      sumPart += d;
-      squaresPart += d * d;
-    }
-    sum += sumPart;
-    squares += squaresPart;
-  }
-  let centre = shift + sum / n;
-  let around = max(squares - sum * (sum / n), V(0.0));
+  // The sums are about a sample's mean, so that their rounding is that of what deviates.
+  let samples = min(2u * params.block, params.rows);
+  var shift = V(0.0);
+  for (var k = 0u; k < samples; k++) { shift += x[k * params.rows / samples * params.columns + column]; }
+  shift = shift / f32(samples);
+  let sums = sumColumn(column, Channel(shift));
+  let centre = shift + sums.a / n;
+  let around = max(sums.b - sums.a * (sums.a / n), V(0.0));
   let rstd = 1.0 / sqrt(around / n + params.epsilon);
   let scale = rstd * weight[column];
   let offset = bias[column];

@@ -18,9 +18,27 @@ struct Params { rows: u32, columns: u32, block: u32, share: f32, add_weight: u32
 // The activation came after a residual: its sign is read from y, and g is also the gradient of the residual.
 @group(0) @binding(9) var<storage, read> y: array<V>;
 @group(0) @binding(10) var<storage, read_write> dresidual: array<V>;
+struct Channel { mean: V, rstd: V }
 #elif RELU || SWISH
 @group(0) @binding(9) var<storage, read> bias: array<V>;
+struct Channel { mean: V, rstd: V, scale: V, offset: V }
+#else
+struct Channel { mean: V, rstd: V }
 #endif
+
+fn terms(at: u32, c: Channel) -> Pair {
+  let centred = x[at] - c.mean;
+#if RESIDUAL
+  let g = select(V(0.0), dy[at], y[at] > V(0.0));
+  dresidual[at] = g;
+#elif RELU || SWISH
+  let g = dy[at] * slope(centred * c.scale + c.offset); // rounded as the forward pass rounds: no sign differs
+#else
+  let g = dy[at];
+#endif
+  return Pair(g, g * (centred * c.rstd));
+}
+#include "lib/column-walk"
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -29,35 +47,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let mean = batch_mean[column];
   let rstd = batch_rstd[column];
   let scale = weight[column] * rstd;
-#if RELU || SWISH
-  let offset = bias[column];
-#endif
-  var sum = V(0.0);
-  var product = V(0.0);
-  for (var start = 0u; start < params.rows; start += params.block) { // each block by itself: a long chain of sums would lose digits
-    var sumPart = V(0.0);
-    var productPart = V(0.0);
-    for (var row = start; row < min(start + params.block, params.rows); row++) {
-      let at = row * params.columns + column;
-      let centred = x[at] - mean;
 #if RESIDUAL
-      let g = select(V(0.0), dy[at], y[at] > V(0.0));
-      dresidual[at] = g;
+  let sums = sumColumn(column, Channel(mean, rstd));
 #elif RELU || SWISH
-      let g = dy[at] * slope(centred * scale + offset); // rounded as the forward pass rounds: no sign differs
+  let offset = bias[column];
+  let sums = sumColumn(column, Channel(mean, rstd, scale, offset));
 #else
-      let g = dy[at];
+  let sums = sumColumn(column, Channel(mean, rstd));
 #endif
-      sumPart += g;
-      productPart += g * (centred * rstd);
-    }
-    sum += sumPart;
-    product += productPart;
-  }
-  if (params.add_bias != 0u) { dbias[column] += sum; } else { dbias[column] = sum; }
-  if (params.add_weight != 0u) { dweight[column] += product; } else { dweight[column] = product; }
-  let meanG = params.share * sum;
-  let meanGX = params.share * product;
+  if (params.add_bias != 0u) { dbias[column] += sums.a; } else { dbias[column] = sums.a; }
+  if (params.add_weight != 0u) { dweight[column] += sums.b; } else { dweight[column] = sums.b; }
+  let meanG = params.share * sums.a;
+  let meanGX = params.share * sums.b;
   for (var row = 0u; row < params.rows; row++) {
     let at = row * params.columns + column;
     let centred = x[at] - mean;

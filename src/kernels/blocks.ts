@@ -78,14 +78,14 @@ export const walksColumns = (
   channels / widthFor(channels) > lanesOf(capabilities) &&
   (channels <= CLOSE || rows * channels <= CACHED);
 
-/** A pass over whole columns: sums are of `block` rows, then of such sums, since a long chain of sums would lose digits. */
+/** A pass over whole columns (shaders/lib/column-walk.wgsl). */
 export function columnwise({ rows, channels }: Matrix, { capabilities }: Pick<Call, 'capabilities'>) {
   const VEC = widthFor(channels);
   const LANES = lanesOf(capabilities);
   const columns = channels / VEC;
   return {
     constants: { VEC, LANES },
-    params: { rows, columns, block: Math.ceil(Math.sqrt(rows)) },
+    params: { rows, columns, block: Math.ceil(Math.cbrt(rows)) },
     grid: linearGrid(columns, LANES),
   };
 }
