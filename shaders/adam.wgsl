@@ -1,4 +1,5 @@
-// Adam with L2 weight decay (Kingma and Ba, algorithm 1; torch.optim.Adam); four values a thread. Nothing is written once the flag is up.
+// Adam with L2 weight decay (Kingma and Ba, algorithm 1; torch.optim.Adam), four values at once. Nothing is written once the flag
+// is up.
 #include "lib/grid"
 
 #if VEC4
@@ -9,6 +10,7 @@ alias Value = f32;
 
 struct Params { size: u32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, epsilon: f32, weightDecay: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
+#include "lib/stretch"
 @group(0) @binding(1) var<storage, read_write> parameters: array<Value>;
 @group(0) @binding(2) var<storage, read> gradients: array<Value>;
 @group(0) @binding(3) var<storage, read_write> m: array<Value>;
@@ -16,23 +18,19 @@ struct Params { size: u32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, epsil
 @group(0) @binding(5) var<storage, read> hyper: array<f32>; // learning rate, 1 - beta1^t, sqrt(1 - beta2^t)
 @group(0) @binding(6) var<storage, read> flag: array<u32>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (flag[0] != 0u) { return; }
   let step = hyper[0] / hyper[1];
   let correction = hyper[2];
-  let first = flat(workgroup, grid) * 256u * PER_THREAD + lane;
-#unroll j PER_THREAD
-  { let i = first + $ju * 256u;
-    if (i < params.size) {
-      let value = parameters[i];
-      let gradient = gradients[i] + params.weightDecay * value;
-      let mean = params.beta1 * m[i] + params.rest1 * gradient;
-      let square = params.beta2 * v[i] + params.rest2 * gradient * gradient;
-      m[i] = mean;
-      v[i] = square;
-      parameters[i] = value - step * mean / (sqrt(square) / correction + params.epsilon);
-    }
+  let stretch = stretchOf(flat(workgroup, grid), lane);
+  for (var i = stretch.first; i < stretch.end; i += WIDTH) {
+    let value = parameters[i];
+    let gradient = gradients[i] + params.weightDecay * value;
+    let mean = params.beta1 * m[i] + params.rest1 * gradient;
+    let square = params.beta2 * v[i] + params.rest2 * gradient * gradient;
+    m[i] = mean;
+    v[i] = square;
+    parameters[i] = value - step * mean / (sqrt(square) / correction + params.epsilon);
   }
-#end
 }

@@ -1,5 +1,5 @@
-// Stochastic gradient descent with momentum, Nesterov's or plain, and L2 weight decay (torch.optim.SGD without dampening); four values
-// a thread. Nothing is written once the flag is up.
+// Stochastic gradient descent with momentum, Nesterov's or plain, and L2 weight decay (torch.optim.SGD without dampening), four values at
+// once. Nothing is written once the flag is up.
 #include "lib/grid"
 
 #if VEC4
@@ -10,30 +10,27 @@ alias Value = f32;
 
 struct Params { size: u32, momentum: f32, weightDecay: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
+#include "lib/stretch"
 @group(0) @binding(1) var<storage, read_write> parameters: array<Value>;
 @group(0) @binding(2) var<storage, read> gradients: array<Value>;
 @group(0) @binding(3) var<storage, read_write> velocity: array<Value>;
 @group(0) @binding(4) var<storage, read> hyper: array<f32>; // learning rate
 @group(0) @binding(5) var<storage, read> flag: array<u32>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (flag[0] != 0u) { return; }
   let rate = hyper[0];
-  let first = flat(workgroup, grid) * 256u * PER_THREAD + lane;
-#unroll j PER_THREAD
-  { let i = first + $ju * 256u;
-    if (i < params.size) {
-      let value = parameters[i];
-      let gradient = gradients[i] + params.weightDecay * value;
-      let speed = params.momentum * velocity[i] + gradient;
-      velocity[i] = speed;
+  let stretch = stretchOf(flat(workgroup, grid), lane);
+  for (var i = stretch.first; i < stretch.end; i += WIDTH) {
+    let value = parameters[i];
+    let gradient = gradients[i] + params.weightDecay * value;
+    let speed = params.momentum * velocity[i] + gradient;
+    velocity[i] = speed;
 #if NESTEROV
-      parameters[i] = value - rate * (gradient + params.momentum * speed);
+    parameters[i] = value - rate * (gradient + params.momentum * speed);
 #else
-      parameters[i] = value - rate * speed;
+    parameters[i] = value - rate * speed;
 #endif
-    }
   }
-#end
 }

@@ -1,19 +1,13 @@
-import { type Case, linearGrid, need, op, trafficOf } from '../engine/op.js';
+import { type Call, type Case, need, op, trafficOf } from '../engine/op.js';
 import { type Meta, sizeOf, type Tensor } from '../engine/tensor.js';
 import { demand, is } from './demand.js';
+import { stretches } from './stretch.js';
 
-/** How an optimizer's kernel walks flat buffers of `size` values: 256 threads, each one vec4, or four values a workgroup apart. */
-function layout(size: number): {
-  constants: Record<string, number | boolean>;
-  size: number;
-  grid: [number, number, number];
-} {
-  const vec4 = size % 4 === 0;
-  return {
-    constants: { VEC4: vec4, PER_THREAD: vec4 ? 1 : 4 },
-    size: vec4 ? size / 4 : size,
-    grid: linearGrid(size, 1024),
-  };
+/** How an optimizer's kernel walks flat buffers of `size` values: four at once where their number allows it. */
+function layout(size: number, call: Pick<Call, 'capabilities'>) {
+  const VEC4 = size % 4 === 0;
+  const { constants, ...shares } = stretches(VEC4 ? size / 4 : size, call);
+  return { constants: { ...constants, VEC4 }, ...shares };
 }
 
 /** Checks that the flat tensors are all [N], and hyper and flag what they must be. */
@@ -52,10 +46,11 @@ export const adamOp = op<AdamAttributes>({
   },
   variants: {
     naive: {
-      passes: ({ inputs, attrs: { beta1, beta2, epsilon, weightDecay } }) => {
-        const { constants, size, grid } = layout(sizeOf(need(inputs, 0).shape));
-        const params = { size, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon, weightDecay };
-        return [{ shader: 'adam', constants, params, grid }];
+      passes: (call) => {
+        const { constants, params, grid } = layout(sizeOf(need(call.inputs, 0).shape), call);
+        const { beta1, beta2, epsilon, weightDecay } = call.attrs;
+        const rates = { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon, weightDecay };
+        return [{ shader: 'adam', constants, params: { ...params, ...rates }, grid }];
       },
     },
   },
@@ -133,10 +128,17 @@ export const sgdOp = op<SgdAttributes>({
   },
   variants: {
     naive: {
-      passes: ({ inputs, attrs: { momentum, nesterov, weightDecay } }) => {
-        const { constants, size, grid } = layout(sizeOf(need(inputs, 0).shape));
-        const params = { size, momentum, weightDecay };
-        return [{ shader: 'sgd', constants: { ...constants, NESTEROV: nesterov }, params, grid }];
+      passes: (call) => {
+        const { constants, params, grid } = layout(sizeOf(need(call.inputs, 0).shape), call);
+        const { momentum, nesterov, weightDecay } = call.attrs;
+        return [
+          {
+            shader: 'sgd',
+            constants: { ...constants, NESTEROV: nesterov },
+            params: { ...params, momentum, weightDecay },
+            grid,
+          },
+        ];
       },
     },
   },
