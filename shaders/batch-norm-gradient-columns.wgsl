@@ -15,29 +15,13 @@ struct Params { rows: u32, columns: u32, block: u32, share: f32, add_weight: u32
 @group(0) @binding(7) var<storage, read_write> dweight: array<V>;
 @group(0) @binding(8) var<storage, read_write> dbias: array<V>;
 #if RESIDUAL
-// The activation came after a residual: its sign is read from y, and g is also the gradient of the residual.
 @group(0) @binding(9) var<storage, read> y: array<V>;
 @group(0) @binding(10) var<storage, read_write> dresidual: array<V>;
-struct Channel { mean: V, rstd: V }
 #elif RELU || SWISH
 @group(0) @binding(9) var<storage, read> bias: array<V>;
-struct Channel { mean: V, rstd: V, scale: V, offset: V }
-#else
-struct Channel { mean: V, rstd: V }
 #endif
 
-fn terms(at: u32, c: Channel) -> Pair {
-  let centred = x[at] - c.mean;
-#if RESIDUAL
-  let g = select(V(0.0), dy[at], y[at] > V(0.0));
-  dresidual[at] = g;
-#elif RELU || SWISH
-  let g = dy[at] * slope(centred * c.scale + c.offset); // rounded as the forward pass rounds: no sign differs
-#else
-  let g = dy[at];
-#endif
-  return Pair(g, g * (centred * c.rstd));
-}
+#include "lib/batch-norm-terms"
 #include "lib/column-walk"
 
 @compute @workgroup_size(LANES)
@@ -51,7 +35,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let sums = sumColumn(column, Channel(mean, rstd));
 #elif RELU || SWISH
   let offset = bias[column];
-  let sums = sumColumn(column, Channel(mean, rstd, scale, offset));
+  let sums = sumColumn(column, Channel(mean, rstd, weight[column], offset));
 #else
   let sums = sumColumn(column, Channel(mean, rstd));
 #endif

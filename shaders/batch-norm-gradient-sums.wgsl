@@ -11,17 +11,14 @@ struct Params { rows: u32, columns: u32, chunk: u32, chunks: u32 }
 @group(0) @binding(4) var<storage, read> batch_rstd: array<V>;
 @group(0) @binding(5) var<storage, read_write> sums: array<V>;
 #if RESIDUAL
-// The activation came after a residual: its sign is read from y, and g is also the gradient of the residual.
 @group(0) @binding(6) var<storage, read> y: array<V>;
 @group(0) @binding(7) var<storage, read_write> dresidual: array<V>;
-struct Channel { mean: V, rstd: V }
 #elif RELU || SWISH
 @group(0) @binding(6) var<storage, read> weight: array<V>;
 @group(0) @binding(7) var<storage, read> bias: array<V>;
-struct Channel { mean: V, rstd: V, weight: V, bias: V }
-#else
-struct Channel { mean: V, rstd: V }
 #endif
+
+#include "lib/batch-norm-terms"
 
 fn channel(column: u32, row: u32) -> Channel {
 #if RESIDUAL
@@ -33,16 +30,4 @@ fn channel(column: u32, row: u32) -> Channel {
 #endif
 }
 
-fn terms(at: u32, c: Channel) -> Pair {
-  let centred = x[at] - c.mean;
-#if RESIDUAL
-  let g = select(V(0.0), dy[at], y[at] > V(0.0));
-  dresidual[at] = g;
-#elif RELU || SWISH
-  let g = dy[at] * slope(centred * (c.rstd * c.weight) + c.bias); // rounded as the forward pass rounds: no sign differs
-#else
-  let g = dy[at];
-#endif
-  return Pair(g, g * (centred * c.rstd));
-}
 #include "lib/column-sums"
