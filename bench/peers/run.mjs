@@ -42,9 +42,10 @@ const notes = new Set();
 /** Taken in the same rounds as everything else, since a shared machine is not always as fast. */
 const limitProbes = await LimitProbes.open(clew.device.device, clew.adapter.software);
 const cases = [];
-await withTorch(async (torch) => {
-  for (const c of chosenKernels) cases.push(await compareKernel(c, torch));
-});
+if (chosenKernels.length > 0)
+  await withTorch(async (torch) => {
+    for (const c of chosenKernels) cases.push(await compareKernel(c, torch));
+  });
 const steps = [];
 for (const c of chosenSteps) await withTorch(async (torch) => steps.push(await compareStep(c, torch)));
 const limits = medianLimits([...cases, ...steps].map((c) => c.limits));

@@ -7,6 +7,9 @@ import type { Capabilities } from '../engine/op.js';
 export const avoidsBarriers = ({ software, subgroupSize }: Capabilities): boolean =>
   software && subgroupSize < 8;
 
+/** Threads of a workgroup that is one subgroup, on an adapter that computes on the CPU: 8 where it names no size. */
+export const softwareLanes = ({ subgroupSize }: Capabilities): number => subgroupSize || 8;
+
 /**
  * Whether bulk data comes in faster through a storage texture: lavapipe (8 lanes) loads a quad from one three times as fast as from a
  * buffer, whose components it takes lane by lane.

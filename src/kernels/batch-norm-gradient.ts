@@ -9,8 +9,8 @@ import {
   type Variant,
 } from '../engine/op.js';
 import { type Destination, sizeOf, type Tensor } from '../engine/tensor.js';
-import { columnwise, elementwise, matrixOf, walksColumns } from './blocks.js';
-import { type Layout, layouts } from './column-sums.js';
+import { columnwise, elementwise, matrixOf } from './blocks.js';
+import { columnVariants, type Layout } from './column-sums.js';
 
 /** What follows the normalisation in the same pass. */
 export type Activation = 'none' | 'relu' | 'swish';
@@ -35,15 +35,7 @@ export const batchNormGradientOp = op<Attributes>({
     const metas = [f32(...shape), f32(channels), f32(channels)];
     return inputs[1] ? [...metas, f32(...shape)] : metas;
   },
-  variants: {
-    columns: {
-      valid: (call) => walksColumns(matrixOf(need(call.inputs, 0).shape), call),
-      passes: (call) => [wholePass(call)],
-    },
-    ...Object.fromEntries(
-      Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...variant(layout) }]),
-    ),
-  },
+  variants: columnVariants(wholePass, variant),
   reference: ([x, y, dy, weight, bias, mean, rstd], { inputs, attrs }) => {
     const { rows, channels } = matrixOf(need(inputs, 0).shape);
     const normal = x!.map((value, i) => (value - mean![i % channels]!) * rstd![i % channels]!);

@@ -12,8 +12,8 @@ import {
 import { type Meta, ShapeError, sizeOf, type Tensor } from '../engine/tensor.js';
 import { applyPass, batchNormApplyOp, caseInputs, caseName, normalise } from './batch-norm-apply.js';
 import { type Activation, batchNormGradient } from './batch-norm-gradient.js';
-import { blocksFor, columnwise, matrixOf, walksColumns, widthFor } from './blocks.js';
-import { type Layout, layouts } from './column-sums.js';
+import { blocksFor, columnwise, matrixOf, widthFor } from './blocks.js';
+import { columnVariants, type Layout } from './column-sums.js';
 
 type TrainAttributes = {
   readonly epsilon: number;
@@ -38,15 +38,7 @@ export const batchNormTrainOp = op<TrainAttributes>({
       );
     return [f32(...need(inputs, 0).shape), f32(channels), f32(channels)];
   },
-  variants: {
-    columns: {
-      valid: (call) => walksColumns(matrixOf(need(call.inputs, 0).shape), call),
-      passes: (call) => [wholePass(call)],
-    },
-    ...Object.fromEntries(
-      Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...train(layout) }]),
-    ),
-  },
+  variants: columnVariants(wholePass, train),
   gradient: ({ inputs: [x, weight, bias, , , residual], outputs, dys: [dy], attrs, into }) => {
     const [y, mean, rstd] = outputs;
     const { activation } = attrs;

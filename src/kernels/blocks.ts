@@ -1,4 +1,5 @@
 import { type Call, linearGrid } from '../engine/op.js';
+import { softwareLanes } from './adapter-traits.js';
 
 /** A matrix whose columns are reduced or scaled: NHWC tensors with all but the channels as rows. */
 export interface Matrix {
@@ -75,13 +76,13 @@ export const walksColumns = (
   { capabilities }: Pick<Call, 'capabilities'>,
 ): boolean =>
   capabilities.software &&
-  channels / widthFor(channels) > lanesOf(capabilities) &&
+  channels / widthFor(channels) > softwareLanes(capabilities) &&
   (channels <= CLOSE || rows * channels <= CACHED);
 
 /** A pass over whole columns (shaders/lib/column-walk.wgsl). */
 export function columnwise({ rows, channels }: Matrix, { capabilities }: Pick<Call, 'capabilities'>) {
   const VEC = widthFor(channels);
-  const LANES = lanesOf(capabilities);
+  const LANES = softwareLanes(capabilities);
   const columns = channels / VEC;
   return {
     constants: { VEC, LANES },
@@ -89,5 +90,3 @@ export function columnwise({ rows, channels }: Matrix, { capabilities }: Pick<Ca
     grid: linearGrid(columns, LANES),
   };
 }
-
-const lanesOf = ({ subgroupSize }: Call['capabilities']): number => subgroupSize || 8;

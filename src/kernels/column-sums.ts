@@ -1,5 +1,14 @@
-import { type Call, linearGrid } from '../engine/op.js';
-import { type Blocks, blocksFor, type Matrix, NARROW, threadsAcross, widthFor } from './blocks.js';
+import { type Attributes, type Call, linearGrid, need, type Pass, type Variant } from '../engine/op.js';
+import {
+  type Blocks,
+  blocksFor,
+  type Matrix,
+  matrixOf,
+  NARROW,
+  threadsAcross,
+  walksColumns,
+  widthFor,
+} from './blocks.js';
 
 /** How shaders/lib/column-sums.wgsl splits the rows: chunks whose sums a second pass adds. */
 export interface ColumnSums {
@@ -53,8 +62,21 @@ export const columnTiles: Layout = ({ rows, channels }) => {
   };
 };
 
-/** Variants of an operation around a split reduction, in the order of preference. */
-export const layouts: Readonly<Record<string, { layout: Layout; valid?(call: Call): boolean }>> = {
+/** Variants of an operation on columns, in the order of preference: all at once where that pays, else around a split reduction. */
+export const columnVariants = <A extends Attributes>(
+  whole: (call: Call<A>) => Pass,
+  split: (layout: Layout) => Variant<A>,
+): Record<string, Variant<A>> => ({
+  columns: {
+    valid: (call) => walksColumns(matrixOf(need(call.inputs, 0).shape), call),
+    passes: (call) => [whole(call)],
+  },
+  ...Object.fromEntries(
+    Object.entries(layouts).map(([name, { layout, ...rest }]) => [name, { ...rest, ...split(layout) }]),
+  ),
+});
+
+const layouts: Readonly<Record<string, { layout: Layout; valid?(call: Call): boolean }>> = {
   threads: { layout: columnThreads, valid: ({ capabilities }) => capabilities.software },
   tiles: { layout: columnTiles },
   naive: { layout: naiveColumns },
