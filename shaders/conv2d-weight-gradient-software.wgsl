@@ -100,16 +100,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let place = (((split * p.groups + g) * p.kh * p.kw + tap) * ci4 + firstQuad) * 4u;
 #unroll n LOADS
 #unroll m QUADS
-#unroll e 4
   if (firstQuad + $nu * QUADS + quad$m < ci4 && column < co4) {
-    let to = (place + ($nu * QUADS + quad$m) * 4u + $eu) * co4 + column;
+    let to = (place + ($nu * QUADS + quad$m) * 4u) * co4 + column;
+#unroll e 4
 #if ACCUMULATE
-    result[to] += s$n$m_$e;
+    result[to + $eu * co4] += s$n$m_$e;
 #else
-    result[to] = s$n$m_$e;
+    result[to + $eu * co4] = s$n$m_$e;
 #endif
-  }
 #end
+  }
 #end
 #end
 }

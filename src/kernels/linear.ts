@@ -49,6 +49,9 @@ const SIZES: Sizes = [
   ['hole at the end', [2, 11], [1, 7, 4], { hole: [7, 4] }],
 ];
 
+/** Of the forward pass alone, which on CPU adapters reads such weights in place. */
+const MANY_WEIGHTS: Sizes = [['more weights than a cache holds, groups 2', [1, 2048], [2, 1024, 516], {}]];
+
 /** Matrix products, and the fusion layer's first at a small batch. */
 const BENCHMARKS: Sizes = [
   ['512', [512, 512], [1, 512, 512], {}],
@@ -107,7 +110,7 @@ export const linearOp = op<LinearAttributes>({
     return [y];
   },
   cost: (call) => cost(forwardSizes(call), call),
-  cases: cases(SIZES, (x, w, attrs) => {
+  cases: cases([...SIZES, ...MANY_WEIGHTS], (x, w, attrs) => {
     const bias = attrs.hole ? undefined : { shape: [w[0]! * w[2]!] };
     return { inputs: [{ shape: x }, { shape: w }, bias], attrs };
   }),
