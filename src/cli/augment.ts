@@ -5,6 +5,7 @@ import { decode } from '../data/decode.js';
 import { swapRedAndBlue } from '../data/image.js';
 import { resize } from '../data/resize.js';
 import { messageOf, UsageError, UserError } from '../errors.js';
+import { attempt } from '../io/files.js';
 import { pictureSheet } from '../report/picture-sheet.js';
 import { Rng } from '../rng.js';
 import { readAugmentation } from './augmentation.js';
@@ -40,8 +41,9 @@ export async function run(config: ConfigOf<'augment'>): Promise<number> {
 }
 
 async function read(file: string) {
+  const bytes = await attempt('read', file, () => readFile(file));
   try {
-    return await decode(await readFile(file));
+    return await decode(bytes);
   } catch (error) {
     throw new UserError(`--image ${file}: ${messageOf(error)}`, 1, { cause: error });
   }

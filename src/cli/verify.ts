@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { messageOf, UserError } from '../errors.js';
+import { attempt } from '../io/files.js';
 import { packagePath } from '../platform/node/package-path.js';
 import { openRuntime } from '../platform/node/runtime.js';
 import type { VerifyRow } from '../verify/rows.js';
@@ -44,8 +45,9 @@ interface Golden {
 }
 
 async function readGolden(path: string): Promise<Golden> {
+  const text = await attempt('read', path, () => readFile(path, 'utf8'));
   try {
-    return { file: basename(path), golden: JSON.parse(await readFile(path, 'utf8')) };
+    return { file: basename(path), golden: JSON.parse(text) };
   } catch (cause) {
     throw new UserError(`${path}: cannot be read as a golden file: ${messageOf(cause)}`, 1, { cause });
   }

@@ -177,20 +177,23 @@ const causes: Readonly<Record<string, string>> = {
   EIO: 'the disk reports an error; check it or use another one',
 };
 
+type Verb = 'read' | 'write' | 'remove';
+
 /** Runs a call to the system; what it throws becomes a UserError. */
-export async function attempt<T>(
-  verb: 'read' | 'write' | 'remove',
-  path: string,
-  call: () => Promise<T>,
-): Promise<T> {
+export async function attempt<T>(verb: Verb, path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    const code = codeOf(error);
-    if (code === undefined) throw error;
-    const cause = causes[`${verb} ${code}`] ?? causes[code] ?? 'the system refuses; try another path';
-    throw new UserError(`cannot ${verb} ${path}: ${cause} (${code})`, 1, { cause: error });
+    throw told(verb, path, error);
   }
+}
+
+/** What the system threw, as a UserError that says what to do; any other error as it is. */
+export function told(verb: Verb, path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === undefined) return error;
+  const cause = causes[`${verb} ${code}`] ?? causes[code] ?? 'the system refuses; try another path';
+  return new UserError(`cannot ${verb} ${path}: ${cause} (${code})`, 1, { cause: error });
 }
 
 /** `ENOSPC` and the like; undefined for what the system did not throw. */

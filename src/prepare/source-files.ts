@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { isVideo } from '../data/people.js';
 import { messageOf, UserError } from '../errors.js';
+import { told } from '../io/files.js';
 
 export interface Found {
   /** Paths below the root, with `/`, sorted. */
@@ -33,8 +34,8 @@ export function filesBelow(root: string): Found {
   };
   try {
     walk(root, 0);
-  } catch (cause) {
-    throw new UserError(`${root}: ${messageOf(cause)}`, 1, { cause });
+  } catch (error) {
+    throw told('read', (error as NodeJS.ErrnoException).path ?? root, error);
   }
   return { videos, others, refused };
 }
@@ -46,16 +47,17 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
-  } catch (cause) {
-    throw new UserError(`${path}: ${messageOf(cause)}`, 1, { cause });
+  } catch (error) {
+    throw told('read', path, error);
   }
 }
 
 /** @throws UserError that names the file, also when it is not what `holds` wants */
 export function readJson<T>(path: string, holds: (value: unknown) => value is T): T {
+  const text = readText(path);
   let value: unknown;
   try {
-    value = JSON.parse(readText(path));
+    value = JSON.parse(text);
   } catch (cause) {
     throw new UserError(`${path}: ${messageOf(cause)}`, 1, { cause });
   }

@@ -136,6 +136,13 @@ test('a name that is not UTF-8 is refused by name, and its neighbour is found', 
   expect(refused).toEqual([{ id: 'fake/\uFFFD\uFFFD.mp4', cause: 'its name is not UTF-8; rename it' }]);
 });
 
+test('a folder that is not there is named, with what to do', () => {
+  const gone = join(root({}), 'gone');
+  expect(() => survey('folders', gone, '')).toThrow(
+    `cannot read ${gone}: there is no such file; check the path (ENOENT)`,
+  );
+});
+
 describe('splits', () => {
   const video = (id: string, label: 0 | 1, people: string[], split?: Video['split']): Video => ({
     id,
