@@ -45,9 +45,9 @@ interface Golden {
 }
 
 async function readGolden(path: string): Promise<Golden> {
-  const text = await attempt('read', path, () => readFile(path, 'utf8'));
+  const bytes = await attempt('read', path, () => readFile(path));
   try {
-    return { file: basename(path), golden: JSON.parse(text) };
+    return { file: basename(path), golden: JSON.parse(bytes.toString()) };
   } catch (cause) {
     throw new UserError(`${path}: cannot be read as a golden file: ${messageOf(cause)}`, 1, { cause });
   }

@@ -175,6 +175,8 @@ const causes: Readonly<Record<string, string>> = {
   'write ENOENT': 'its folder cannot be made there; choose another path', // a read-only or special disk: Node names no better cause
   ENAMETOOLONG: 'the name is too long; choose a shorter one',
   EIO: 'the disk reports an error; check it or use another one',
+  ERR_FS_FILE_TOO_LARGE: 'it is over 2 GiB; check the path',
+  ERR_STRING_TOO_LONG: 'it is longer than a text can be; check the path',
 };
 
 type Verb = 'read' | 'write' | 'remove';
@@ -196,8 +198,9 @@ export function told(verb: Verb, path: string, error: unknown): unknown {
   return new UserError(`cannot ${verb} ${path}: ${cause} (${code})`, 1, { cause: error });
 }
 
-/** `ENOSPC` and the like; undefined for what the system did not throw. */
+/** `ENOSPC` and the like, and what Node refuses for a cause above; undefined for any other error. */
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
-  return String(error.code);
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const code = String(error.code);
+  return 'syscall' in error || code in causes ? code : undefined;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -62,6 +62,13 @@ test('clew augment and --augment FILE name what is wrong', async () => {
   expect(await clew('augment', '--image', gone)).toEqual({
     code: 1,
     said: `clew: cannot read ${gone}: there is no such file; check the path (ENOENT)`,
+  });
+  const huge = join(folder, 'huge.png');
+  writeFileSync(huge, '');
+  truncateSync(huge, 3 * 2 ** 30); // a hole: it takes no space
+  expect(await clew('augment', '--image', huge)).toEqual({
+    code: 1,
+    said: `clew: cannot read ${huge}: it is over 2 GiB; check the path (ERR_FS_FILE_TOO_LARGE)`,
   });
   const list = join(folder, 'mine.json');
   writeFileSync(list, '[{ "op": "to_gray", "p": 2 }]');
