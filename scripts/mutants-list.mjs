@@ -419,4 +419,25 @@ export const mutants = [
     replace: 'storage.offset',
     check: ['test/train/updates.test.ts', 'at its place'],
   },
+  {
+    name: 'the queue is not empty again when a dispatch begins',
+    file: 'shaders/lib/work-queue.wgsl',
+    find: 'turns + grid.x - 1u',
+    replace: 'turns + grid.x',
+    check: ['test/kernels/work-queue.test.ts', 'each tile to one'],
+  },
+  {
+    name: 'tiles from the back begin one too far',
+    file: 'shaders/lib/work-queue.wgsl',
+    find: 'turns - 1u - back',
+    replace: 'turns - back',
+    check: ['test/kernels/work-queue.test.ts', 'each tile to one'],
+  },
+  {
+    name: 'a queue counts more than 16 bits hold',
+    file: 'shaders/lib/work-queue.wgsl',
+    find: '(count >> 15u) + 1u',
+    replace: '1u',
+    check: ['test/kernels/work-queue.test.ts', 'each tile to one'],
+  },
 ];

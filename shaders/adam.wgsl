@@ -18,13 +18,12 @@ struct Params { size: u32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, epsil
 @group(0) @binding(5) var<storage, read> hyper: array<f32>; // learning rate, 1 - beta1^t, sqrt(1 - beta2^t)
 @group(0) @binding(6) var<storage, read> flag: array<u32>;
 
-@compute @workgroup_size(WIDTH)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn tile(index: u32, lane: u32) {
   if (flag[0] != 0u) { return; }
   let step = hyper[0] / hyper[1];
   let correction = hyper[2];
-  let stretch = stretchOf(flat(workgroup, grid), lane);
-  for (var i = stretch.first; i < stretch.end; i += WIDTH) {
+  let stretch = stretchOf(index, lane);
+  for (var i = stretch.first; i < stretch.end; i += LANES) {
     let value = parameters[i];
     let gradient = gradients[i] + params.weightDecay * value;
     let mean = params.beta1 * m[i] + params.rest1 * gradient;
@@ -34,3 +33,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
     parameters[i] = value - step * mean / (sqrt(square) / correction + params.epsilon);
   }
 }
+
+#include "lib/work-queue"

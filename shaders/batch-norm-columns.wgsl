@@ -27,9 +27,10 @@ fn terms(at: u32, c: Channel) -> Pair {
 }
 #include "lib/column-walk"
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = flat(workgroup, grid) * LANES + lane;
+fn tiles() -> u32 { return (params.columns + LANES - 1u) / LANES; }
+
+fn tile(index: u32, lane: u32) {
+  let column = index * LANES + lane;
   if (column >= params.columns) { return; }
   let n = f32(params.rows);
   // The sums are about a sample's mean, so that their rounding is that of what deviates.
@@ -59,3 +60,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #endif
   }
 }
+
+#include "lib/work-queue"

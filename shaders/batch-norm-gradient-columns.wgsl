@@ -24,9 +24,10 @@ struct Params { rows: u32, columns: u32, block: u32, share: f32, add_weight: u32
 #include "lib/batch-norm-terms"
 #include "lib/column-walk"
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = flat(workgroup, grid) * LANES + lane;
+fn tiles() -> u32 { return (params.columns + LANES - 1u) / LANES; }
+
+fn tile(index: u32, lane: u32) {
+  let column = index * LANES + lane;
   if (column >= params.columns) { return; }
   let mean = batch_mean[column];
   let rstd = batch_rstd[column];
@@ -56,3 +57,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
     dx[at] = scale * (g - meanG - centred * rstd * meanGX);
   }
 }
+
+#include "lib/work-queue"

@@ -22,15 +22,33 @@ const BLOCK_QUADS = 16u;
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
 #endif
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+#if DATA_GRADIENT
+fn columnQuads() -> u32 { return params.ci / 4u; }
+fn planes() -> u32 { return params.groups * params.stride * params.stride; } // the classes of each group
+fn mostRows() -> u32 { // of one
+  let most = quotients(vec2u(params.height, params.width) + params.stride - 1u, params.stride);
+  return params.batch * most.x * most.y;
+}
+#else
+fn columnQuads() -> u32 { return params.co / 4u; }
+fn planes() -> u32 { return params.groups; }
+fn mostRows() -> u32 { return params.batch * params.outHeight * params.outWidth; }
+#endif
+fn columnTiles() -> u32 { return (columnQuads() + LANES - 1u) / LANES; }
+fn tilesOfPlane() -> u32 { return columnTiles() * ((mostRows() + ROWS - 1u) / ROWS); }
+fn tiles() -> u32 { return planes() * tilesOfPlane(); }
+
+fn tile(index: u32, lane: u32) {
   let p = params;
   let ci4 = p.ci / 4u;
   let co4 = p.co / 4u;
+  let ofPlane = tilesOfPlane();
+  let plane = quotient(index, ofPlane);
+  let at = index - plane * ofPlane;
 #if DATA_GRADIENT
-  let line = quotient(workgroup.z, p.stride);
+  let line = quotient(plane, p.stride);
   let g = quotient(line, p.stride);
-  let first = vec2u(line - g * p.stride, workgroup.z - line * p.stride); // (cy, cx)
+  let first = vec2u(line - g * p.stride, plane - line * p.stride); // (cy, cx)
   let extent = quotients(vec2u(p.height, p.width) + p.stride - 1u - first, p.stride);
   let origin = quotients(first + vec2u(p.top, p.left), p.stride);
   let tap = first + vec2u(p.top, p.left) - origin * p.stride;
@@ -41,12 +59,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let depth = co4;
   let sourceChannels = p.groups * co4;
   let sourceFirst = g * co4;
-  let columnQuads = ci4;
   let resultSize = vec2u(p.height, p.width);
   let resultStep = p.stride;
   let resultChannels = p.xChannels / 4u;
 #else
-  let g = workgroup.z;
+  let g = plane;
   let first = vec2u();
   let extent = vec2u(p.outHeight, p.outWidth);
   let tap = vec2u();
@@ -58,7 +75,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let depth = ci4;
   let sourceChannels = p.xChannels / 4u;
   let sourceFirst = g * (p.xGroup / 4u);
-  let columnQuads = co4;
   let resultSize = extent;
   let resultStep = 1u;
   let resultChannels = p.groups * co4;
@@ -71,18 +87,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   let tapColumns = taps.y;
 #endif
   let rowCount = p.batch * extent.x * extent.y;
-  let tiles = (columnQuads + LANES - 1u) / LANES;
+  let across = columnTiles();
   let rowTiles = (rowCount + ROWS - 1u) / ROWS;
-  let at = flat(workgroup, grid);
-  if (at >= tiles * rowTiles) { return; }
+  if (at >= across * rowTiles) { return; }
   // Neighbours walk along the smaller operand, which stays in the cache, and share their part of the larger.
-  let alongRows = p.batch * size.x * size.y < p.kh * p.kw * columnQuads * 4u;
-  let near = select(tiles, rowTiles, alongRows);
+  let alongRows = p.batch * size.x * size.y < p.kh * p.kw * columnQuads() * 4u;
+  let near = select(across, rowTiles, alongRows);
   let far = quotient(at, near);
-  let tile = select(at - far * near, far, alongRows);
+  let columnTile = select(at - far * near, far, alongRows);
   let firstRow = select(far, at - far * near, alongRows) * ROWS;
-  let column = tile * LANES + lane;
-  let columnRead = min(column, columnQuads - 1u);
+  let column = columnTile * LANES + lane;
+  let columnRead = min(column, columnQuads() - 1u);
 #if DATA_GRADIENT
   let weights = (g * p.kh * p.kw * p.ci + columnRead * 4u) * co4;
 #else
@@ -163,14 +178,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
     }
   }
 #if BIAS
-  let offset = bias[g * columnQuads + columnRead];
+  let offset = bias[g * columnQuads() + columnRead];
 #endif
 #unroll h HALVES
   let pixel$h = (b$h * resultSize.x + first.x + at$h.x * resultStep) * resultSize.y + first.y + at$h.y * resultStep;
 #unroll l LANES
   {
-    let i = subgroupShuffle(pixel$h, giver$l) * resultChannels + g * columnQuads + column;
-    if (column < columnQuads && firstRow + $hu * LANES + giver$l < rowCount) {
+    let i = subgroupShuffle(pixel$h, giver$l) * resultChannels + g * columnQuads() + column;
+    if (column < columnQuads() && firstRow + $hu * LANES + giver$l < rowCount) {
 #if BIAS
       s$h_$l += offset;
 #endif
@@ -184,3 +199,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #end
 #end
 }
+
+#include "lib/work-queue"

@@ -2,25 +2,33 @@
 //
 // Rows are 16 input channels of one tap (i, j) of the kernel, columns co, and k runs over output pixels, four at once: lane l loads of
 // pixel l % 4 of x quad l / 4 of the QUADS that a load brings. Only pixels whose tap lies in the image are looked at, a rectangle of y:
-// where images are small that saves much (of a 3x3 kernel's products with 4x4 pixels, 31 % are with padding). Workgroup z covers one
-// group and one of `splits` ranges of pixels, whose sums are added up by another pass.
+// where images are small that saves much (of a 3x3 kernel's products with 4x4 pixels, 31 % are with padding). Each of `splits` ranges of
+// pixels has tiles of its own, whose sums are added up by another pass.
 enable subgroups;
 #include "lib/conv"
+#include "lib/grid"
 #include "lib/quads"
 #include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn columnTiles() -> u32 { return (params.co / 4u + LANES - 1u) / LANES; }
+fn rowTiles() -> u32 { return params.kh * params.kw * ((params.ci / 4u + 3u) / 4u); }
+fn tiles() -> u32 { return splits() * params.groups * rowTiles() * columnTiles(); }
+fn splits() -> u32 { return (params.batch * params.outHeight * params.outWidth + params.chunk - 1u) / params.chunk; }
+
+fn tile(index: u32, lane: u32) {
   let p = params;
   let ci4 = p.ci / 4u;
   let co4 = p.co / 4u;
-  let split = quotient(workgroup.z, p.groups);
-  let g = workgroup.z - split * p.groups;
-  let tiles = (ci4 + 3u) / 4u;
-  let tap = quotient(workgroup.y, tiles);
-  let firstQuad = (workgroup.y - tap * tiles) * 4u;
-  let column = workgroup.x * LANES + lane;
+  let line = quotient(index, columnTiles());
+  let plane = quotient(line, rowTiles());
+  let split = quotient(plane, p.groups);
+  let g = plane - split * p.groups;
+  let row = line - plane * rowTiles();
+  let quadTiles = (ci4 + 3u) / 4u;
+  let tap = quotient(row, quadTiles);
+  let firstQuad = (row - tap * quadTiles) * 4u;
+  let column = (index - line * columnTiles()) * LANES + lane;
   let dyChannels = p.groups * co4;
   let dyFirst = g * co4 + min(column, co4 - 1u);
   let xChannels = p.xChannels / 4u;
@@ -113,3 +121,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #end
 #end
 }
+
+#include "lib/work-queue"

@@ -9,19 +9,20 @@
 
 const REACH = (KW + STRIDE - 2u) / STRIDE; // columns of dy before the patch's own
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn patches() -> u32 { return (params.width + params.left + PATCH - 1u) / PATCH; } // of a row
+fn tiles() -> u32 { return (params.channels / 4u * patches() * params.height * params.batch + LANES - 1u) / LANES; }
+
+fn tile(index: u32, lane: u32) {
   let p = params;
   let quads = p.channels / 4u;
   let size = vec2u(p.height, p.width);
   let sourceSize = vec2u(p.outHeight, p.outWidth);
-  let patches = (p.width + p.left + PATCH - 1u) / PATCH;
   let before = p.left;
-  let item = flat(workgroup, grid) * 64u + lane;
+  let item = index * LANES + lane;
   let c = item % quads;
-  let at = item / quads % patches * PATCH; // wraps below 0 after `before` is taken away: then it is not below the size either
-  let row = item / (quads * patches) % size.x;
-  let b = item / (quads * patches * size.x);
+  let at = item / quads % patches() * PATCH; // wraps below 0 after `before` is taken away: then it is not below the size either
+  let row = item / (quads * patches()) % size.x;
+  let b = item / (quads * patches() * size.x);
   if (b >= p.batch) { return; }
 #unroll n PATCH
   var s$n = vec4f();
@@ -61,3 +62,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   }
 #end
 }
+
+#include "lib/work-queue"

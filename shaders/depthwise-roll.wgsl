@@ -8,17 +8,18 @@
 #include "lib/window"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn bands() -> u32 { return (params.outHeight + ROWS - 1u) / ROWS; } // of an image
+fn spans() -> u32 { return (params.outWidth + params.span - 1u) / params.span; }
+fn tiles() -> u32 { return (params.channels / 4u * spans() * bands() * params.batch + LANES - 1u) / LANES; }
+
+fn tile(index: u32, lane: u32) {
   let p = params;
   let quads = p.channels / 4u;
-  let spans = (p.outWidth + p.span - 1u) / p.span;
-  let bands = (p.outHeight + ROWS - 1u) / ROWS;
-  let item = flat(workgroup, grid) * 64u + lane;
+  let item = index * LANES + lane;
   let c = item % quads;
-  let begin = item / quads % spans * p.span;
-  let row = item / (quads * spans) % bands * ROWS;
-  let b = item / (quads * spans * bands);
+  let begin = item / quads % spans() * p.span;
+  let row = item / (quads * spans()) % bands() * ROWS;
+  let b = item / (quads * spans() * bands());
   if (b >= p.batch) { return; }
 #unroll i KH
 #unroll j KW
@@ -90,3 +91,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #end
   }
 }
+
+#include "lib/work-queue"

@@ -6,12 +6,13 @@
 #include "lib/window"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn tiles() -> u32 { return (params.channels / 4u * params.splits + LANES - 1u) / LANES; }
+
+fn tile(index: u32, lane: u32) {
   let p = params;
   let quads = p.channels / 4u;
   let bands = (p.outHeight + ROWS - 1u) / ROWS; // of one image
-  let item = flat(workgroup, grid) * 64u + lane;
+  let item = index * LANES + lane;
   let c = item % quads;
   let split = item / quads;
   if (split >= p.splits) { return; }
@@ -73,3 +74,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
   }
 #end
 }
+
+#include "lib/work-queue"

@@ -17,12 +17,11 @@ struct Params { size: u32, momentum: f32, weightDecay: f32 }
 @group(0) @binding(4) var<storage, read> hyper: array<f32>; // learning rate
 @group(0) @binding(5) var<storage, read> flag: array<u32>;
 
-@compute @workgroup_size(WIDTH)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn tile(index: u32, lane: u32) {
   if (flag[0] != 0u) { return; }
   let rate = hyper[0];
-  let stretch = stretchOf(flat(workgroup, grid), lane);
-  for (var i = stretch.first; i < stretch.end; i += WIDTH) {
+  let stretch = stretchOf(index, lane);
+  for (var i = stretch.first; i < stretch.end; i += LANES) {
     let value = parameters[i];
     let gradient = gradients[i] + params.weightDecay * value;
     let speed = params.momentum * velocity[i] + gradient;
@@ -34,3 +33,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 #endif
   }
 }
+
+#include "lib/work-queue"

@@ -35,6 +35,9 @@ export class GpuMemory {
   /** Storage made since keepNew(). */
   private fresh: GPUBuffer[] = [];
 
+  /** What kernels that share out their tiles count in (shaders/lib/work-queue.wgsl); made when first wanted. */
+  private counter: GPUBuffer | undefined;
+
   /** Through which values come back; made when first wanted. */
   private readback: GPUBuffer | undefined;
   private lastRead: Promise<void> = Promise.resolve();
@@ -51,7 +54,8 @@ export class GpuMemory {
   release(): void {
     for (const resource of this.all()) resource.destroy();
     this.named.clear();
-    this.readback?.destroy();
+    for (const own of [this.counter, this.readback]) own?.destroy();
+    this.counter = undefined;
     this.readback = undefined;
     for (const list of [this.slots, this.uniforms, this.retired, this.textures]) list.length = 0;
   }
@@ -172,6 +176,12 @@ export class GpuMemory {
       this.device.queue.writeBuffer(buffer, offsets[i]!, data as Uint32Array<ArrayBuffer>);
       return { buffer, offset: offsets[i]!, size: data.byteLength };
     });
+  }
+
+  /** One for all kernels, since dispatches run one after another and each leaves it zero. */
+  get queue(): GPUBuffer {
+    this.counter ??= this.device.createBuffer({ label: 'queue', size: 4, usage: STORAGE });
+    return this.counter;
   }
 
   /** Where a tensor or temporary of a plan lies, whose slots are these buffers. */

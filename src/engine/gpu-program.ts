@@ -85,6 +85,7 @@ const LAYOUT: Record<
   read: { buffer: { type: 'read-only-storage' } },
   read_write: { buffer: { type: 'storage' } },
   uniform: { buffer: { type: 'uniform' } },
+  queue: { buffer: { type: 'storage' } },
   texture: { storageTexture: { access: 'read-only', format: 'rgba32float' } },
 };
 

@@ -191,6 +191,7 @@ export class GpuRuntime implements Runtime {
     const entries = bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
       if (kind === 'uniform') return { binding, resource: uniform };
       if (kind === 'texture') return { binding, resource: views.shift()! };
+      if (kind === 'queue') return { binding, resource: { buffer: this.memory.queue } };
       const { buffer, offset, bytes } = sourceOf(name).at;
       return { binding, resource: { buffer, offset, size: bytes } };
     });

@@ -111,7 +111,8 @@ function unroll(text: string, constants: Constants): string {
 export interface ShaderBinding {
   readonly name: string;
   readonly binding: number;
-  readonly kind: 'read' | 'read_write' | 'uniform' | 'texture';
+  /** `queue`: a counter that the runtime lends, zero between dispatches. */
+  readonly kind: 'read' | 'read_write' | 'uniform' | 'texture' | 'queue';
 }
 
 /** What the text declares: bindings, and the fields of `struct Params` (4 bytes each, so field i lies at byte 4i). */
@@ -130,9 +131,11 @@ export function reflect(text: string): Reflection {
         ? 'uniform'
         : type.startsWith('texture')
           ? 'texture'
-          : access === 'read_write'
-            ? 'read_write'
-            : 'read';
+          : type === 'atomic'
+            ? 'queue'
+            : access === 'read_write'
+              ? 'read_write'
+              : 'read';
     bindings.push({ name, binding: Number(binding), kind });
   }
   const fields = /struct Params\s*\{([^}]*)\}/.exec(text)?.[1] ?? '';

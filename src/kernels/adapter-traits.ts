@@ -18,6 +18,13 @@ export const prefersTextures = ({ software, subgroupSize }: Capabilities): boole
   software && subgroupSize === 8;
 
 /**
+ * Whether the driver gives each of its threads an equal share of a dispatch's workgroups beforehand, as lavapipe (8 lanes) does:
+ * whichever finishes early is idle. SwiftShader (4 lanes) deals them out in 16 parts.
+ */
+export const sharesBeforehand = ({ software, features, subgroupSize }: Capabilities): boolean =>
+  software && features.has('subgroups') && subgroupSize === 8;
+
+/**
  * Whether threads may hand sums round in a subgroup without memory and barriers: on a GPU all of whose subgroups are of one size.
  * That their lanes are consecutive threads nothing promises, so a variant that counts on it is no default: the tuner compares its values
  * with the naive one's first.

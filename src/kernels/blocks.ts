@@ -1,5 +1,6 @@
 import { type Call, linearGrid } from '../engine/op.js';
 import { softwareLanes } from './adapter-traits.js';
+import { shared } from './work-queue.js';
 
 /** A matrix whose columns are reduced or scaled: NHWC tensors with all but the channels as rows. */
 export interface Matrix {
@@ -80,13 +81,14 @@ export const walksColumns = (
   (channels <= CLOSE || rows * channels <= CACHED);
 
 /** A pass over whole columns (shaders/lib/column-walk.wgsl). */
-export function columnwise({ rows, channels }: Matrix, { capabilities }: Pick<Call, 'capabilities'>) {
+export function columnwise({ rows, channels }: Matrix, call: Pick<Call, 'capabilities'>) {
   const VEC = widthFor(channels);
-  const LANES = softwareLanes(capabilities);
+  const LANES = softwareLanes(call.capabilities);
   const columns = channels / VEC;
+  const { constants, grid } = shared(Math.ceil(columns / LANES), call);
   return {
-    constants: { VEC, LANES },
+    constants: { ...constants, VEC, LANES },
     params: { rows, columns, block: Math.ceil(Math.cbrt(rows)) },
-    grid: linearGrid(columns, LANES),
+    grid,
   };
 }

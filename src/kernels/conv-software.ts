@@ -1,4 +1,4 @@
-import { type Attributes, type Call, linearGrid, type Pass } from '../engine/op.js';
+import type { Attributes, Call, Pass } from '../engine/op.js';
 import { type Geometry, turned } from './conv-geometry.js';
 import { computedShare } from './conv-padding.js';
 import {
@@ -9,6 +9,7 @@ import {
   splitPasses,
   splitScratch,
 } from './matrix-product.js';
+import { shared } from './work-queue.js';
 
 const WHOLE: Split = { chunk: 0, splits: 1 };
 /** Rows of a weight gradient's tile. */
@@ -115,8 +116,9 @@ export function softwareProduct(
   layout: SoftwareLayout = {},
 ): Pass {
   const lanes = lanesOf(call, layout);
-  if (direction === 'weights') return weightProduct(geo, lanes, split);
-  return pixelProduct(direction === 'data', geo, lanes, layout.rows ?? rowsFor(direction, geo, lanes.LANES));
+  if (direction === 'weights') return weightProduct(geo, call, lanes, split);
+  const rows = layout.rows ?? rowsFor(direction, geo, lanes.LANES);
+  return pixelProduct(direction === 'data', geo, call, lanes, rows);
 }
 
 type Lanes = ReturnType<typeof lanesOf>;
@@ -129,15 +131,22 @@ type Lanes = ReturnType<typeof lanesOf>;
 const readsWeightsInPlace = ({ groups, kh, kw, ci, co }: Geometry, rowTiles: number): boolean =>
   rowTiles <= 2 && groups * kh * kw * ci * co >= 2 ** 20;
 
-function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number): Pass {
+function pixelProduct(
+  data: boolean,
+  geo: Geometry,
+  call: Call<Attributes>,
+  lanes: Lanes,
+  ROWS: number,
+): Pass {
   const { groups, kh, kw, ci, co, stride } = geo;
   const rows = Math.ceil(pixelRows(data, geo) / ROWS);
   const columns = Math.ceil((data ? ci : co) / (4 * lanes.LANES));
-  const [x, y] = linearGrid(rows * columns, 1);
+  const { constants, grid } = shared(rows * columns * groups * (data ? stride * stride : 1), call);
   return {
     shader: 'conv2d-software',
     constants: {
       ...lanes,
+      ...constants,
       ROWS,
       HALVES: ROWS / lanes.LANES,
       DATA_GRADIENT: data,
@@ -145,16 +154,24 @@ function pixelProduct(data: boolean, geo: Geometry, lanes: Lanes, ROWS: number):
       COLUMNS_IN_PLACE: lanes.TEXTURE && !data && readsWeightsInPlace(geo, rows),
     },
     params: { ...geo },
-    grid: [x, y, groups * (data ? stride * stride : 1)],
+    grid,
   };
 }
 
-function weightProduct(geo: Geometry, lanes: Lanes, { chunk, splits }: Split): Pass {
+function weightProduct(geo: Geometry, call: Call<Attributes>, lanes: Lanes, { chunk, splits }: Split): Pass {
   const { groups, kh, kw, ci, co } = geo;
+  const columns = Math.ceil(co / (4 * lanes.LANES));
+  const { constants, grid } = shared(columns * kh * kw * Math.ceil(ci / WEIGHT_ROWS) * groups * splits, call);
   return {
     shader: 'conv2d-weight-gradient-software',
-    constants: { ...lanes, QUADS: lanes.LANES / 4, LOADS: WEIGHT_ROWS / lanes.LANES, SPLIT: true },
+    constants: {
+      ...lanes,
+      ...constants,
+      QUADS: lanes.LANES / 4,
+      LOADS: WEIGHT_ROWS / lanes.LANES,
+      SPLIT: true,
+    },
     params: { ...geo, chunk },
-    grid: [Math.ceil(co / (4 * lanes.LANES)), kh * kw * Math.ceil(ci / WEIGHT_ROWS), groups * splits],
+    grid,
   };
 }

@@ -1,6 +1,6 @@
 import { type Attributes, type Call, linearGrid, type Metas, type Pass, type Variant } from '../engine/op.js';
 import { sizeOf } from '../engine/tensor.js';
-import { prefersTextures } from './adapter-traits.js';
+import { prefersTextures, sharesBeforehand, softwareLanes } from './adapter-traits.js';
 import { type Geometry, turned } from './conv-geometry.js';
 import {
   type Direction,
@@ -11,6 +11,7 @@ import {
   splitScratch,
 } from './matrix-product.js';
 import type { ShaderName } from './shaders.generated.js';
+import { shared } from './work-queue.js';
 
 const THREADS = 64;
 const WHOLE: Split = { chunk: 0, splits: 1 };
@@ -20,6 +21,17 @@ const depthwiseParams = ({ groups, ci: _, co: __, xChannels: ___, xGroup: ____, 
   ...sizes,
   channels: groups,
 });
+
+/** Threads of a tile: where tiles lie in a queue, a subgroup. */
+const lanesOf = ({ capabilities }: Pick<Call, 'capabilities'>): number =>
+  sharesBeforehand(capabilities) ? softwareLanes(capabilities) : THREADS;
+
+/** How `items` threads are shared out. */
+function inTiles(items: number, call: Pick<Call, 'capabilities'>) {
+  const LANES = lanesOf(call);
+  const { constants, grid } = shared(Math.ceil(items / LANES), call);
+  return { constants: { ...constants, LANES }, grid };
+}
 
 /** The obviously right kernel: one thread an element of the result. */
 export const naiveDepthwise = <A extends Attributes>(
@@ -47,13 +59,17 @@ export function patchVariant<A extends Attributes>(
   };
 }
 
-function patchPass(geo: Geometry, { capabilities }: Call<Attributes>): Pass {
+function patchPass(geo: Geometry, call: Call<Attributes>): Pass {
+  const { capabilities } = call;
   const { batch, height, width, groups, kw, stride, left } = geo;
   // A GPU's threads have few registers; a CPU adapter's loads are dear.
   const PATCH = capabilities.software ? 8 : 4;
+  const items = (groups / 4) * batch * height * Math.ceil((width + left) / PATCH);
+  const { constants, grid } = inTiles(items, call);
   return {
     shader: 'depthwise-data-gradient-patch',
     constants: {
+      ...constants,
       PATCH,
       SPAN: Math.floor((PATCH - 1) / stride) + Math.floor((kw + stride - 2) / stride) + 1,
       KW: kw,
@@ -61,7 +77,7 @@ function patchPass(geo: Geometry, { capabilities }: Call<Attributes>): Pass {
       TEXTURE: prefersTextures(capabilities),
     },
     params: depthwiseParams(geo),
-    grid: linearGrid((groups / 4) * batch * height * Math.ceil((width + left) / PATCH), THREADS),
+    grid,
   };
 }
 
@@ -96,7 +112,7 @@ const bandRows = (
 function rollSplit(direction: Direction, geo: Geometry, call: Pick<Call, 'capabilities'>): Split {
   if (direction !== 'weights') return WHOLE;
   const bands = geo.batch * Math.ceil(geo.outHeight / bandRows(direction, call));
-  return splitDepth(bands, Math.ceil(geo.groups / 4 / THREADS), 1, 1);
+  return splitDepth(bands, Math.ceil(geo.groups / 4 / lanesOf(call)), 1, 1);
 }
 
 const rollConstants = (direction: Direction, { kh, kw, stride }: Geometry, call: Call<Attributes>) => {
@@ -120,19 +136,28 @@ function rollPass(direction: Direction, given: Geometry, call: Call<Attributes>)
   const span = call.capabilities.software ? outWidth : 8;
   const PENDING = Math.ceil(geo.kw / geo.stride); // results that a column of x is part of
   const bands = batch * Math.ceil(outHeight / constants.ROWS);
+  const { constants: sharing, grid } = inTiles((groups / 4) * bands * Math.ceil(outWidth / span), call);
   return {
     shader: 'depthwise-roll',
-    constants: { ...constants, PENDING, LATER: PENDING - 1, ROLL: true, FLIP: direction === 'data' },
+    constants: {
+      ...constants,
+      ...sharing,
+      PENDING,
+      LATER: PENDING - 1,
+      ROLL: true,
+      FLIP: direction === 'data',
+    },
     params: { ...depthwiseParams(geo), span },
-    grid: linearGrid((groups / 4) * bands * Math.ceil(outWidth / span), THREADS),
+    grid,
   };
 }
 
 function weightRoll(geo: Geometry, call: Call<Attributes>, { chunk, splits }: Split): Pass {
+  const { constants, grid } = inTiles((geo.groups / 4) * splits, call);
   return {
     shader: 'depthwise-weight-gradient-roll',
-    constants: { ...rollConstants('weights', geo, call), TAPS: geo.kh * geo.kw, SPLIT: true },
+    constants: { ...rollConstants('weights', geo, call), ...constants, TAPS: geo.kh * geo.kw, SPLIT: true },
     params: { ...depthwiseParams(geo), chunk, splits },
-    grid: linearGrid((geo.groups / 4) * splits, THREADS),
+    grid,
   };
 }

@@ -1,12 +1,15 @@
-import { type Call, linearGrid } from '../engine/op.js';
+import type { Call } from '../engine/op.js';
 import { softwareLanes } from './adapter-traits.js';
+import { shared } from './work-queue.js';
 
 /**
  * How threads share a flat array of `size` elements (shaders/lib/stretch.wgsl). A GPU hides latency with many threads. On a CPU each
  * subgroup has a prologue and its own checks of the mask, which a loop pays once: on lavapipe Adam takes 0.75 of the time.
  */
-export function stretches(size: number, { capabilities }: Pick<Call, 'capabilities'>) {
-  const WIDTH = capabilities.software ? softwareLanes(capabilities) : 256;
+export function stretches(size: number, call: Pick<Call, 'capabilities'>) {
+  const { capabilities } = call;
+  const LANES = capabilities.software ? softwareLanes(capabilities) : 256;
   const EACH = capabilities.software ? 64 : 1;
-  return { constants: { WIDTH, EACH }, params: { size }, grid: linearGrid(size, WIDTH * EACH) };
+  const { constants, grid } = shared(Math.ceil(size / (LANES * EACH)), call);
+  return { constants: { ...constants, LANES, EACH }, params: { size }, grid };
 }

@@ -21,9 +21,9 @@ describe('shaderText', () => {
     const [data, forward] = [true, false].map((DATA_GRADIENT) =>
       shaderText('conv2d-software', { LANES: 4, ROWS: 8, HALVES: 2, DATA_GRADIENT }),
     );
-    expect(data).toContain('let columnQuads = ci4;');
-    expect(forward).toContain('let columnQuads = co4;');
-    expect(forward).not.toContain('let columnQuads = ci4;');
+    expect(data).toContain('let depth = co4;');
+    expect(forward).toContain('let depth = ci4;');
+    expect(forward).not.toContain('let depth = co4;');
   });
 
   test("names the file of a reader's own text that cannot be expanded", () => {
@@ -52,7 +52,8 @@ describe('reflection', () => {
     @group(0) @binding(0) var<uniform> params: Params;
     @group(0) @binding(1) var<storage, read> x: array<f32>;
     @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-    @group(0) @binding(3) var t: texture_storage_2d<rgba32float, read>;`;
+    @group(0) @binding(3) var t: texture_storage_2d<rgba32float, read>;
+    @group(0) @binding(15) var<storage, read_write> queue: atomic<u32>;`;
 
   test('reads bindings and the fields of Params', () => {
     expect(reflect(code)).toEqual({
@@ -61,6 +62,7 @@ describe('reflection', () => {
         { name: 'x', binding: 1, kind: 'read' },
         { name: 'y', binding: 2, kind: 'read_write' },
         { name: 't', binding: 3, kind: 'texture' },
+        { name: 'queue', binding: 15, kind: 'queue' },
       ],
       params: [
         { name: 'size', type: 'u32' },
