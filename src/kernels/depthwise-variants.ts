@@ -142,6 +142,7 @@ function rollPass(direction: Direction, given: Geometry, call: Call<Attributes>)
     constants: {
       ...constants,
       ...sharing,
+      COLUMNS_IN_PLACE: constants.TEXTURE,
       PENDING,
       LATER: PENDING - 1,
       ROLL: true,
