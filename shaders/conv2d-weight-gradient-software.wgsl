@@ -45,6 +45,12 @@ fn tile(index: u32, lane: u32) {
 #end
 #end
 #end
+#if POINT
+  // y's pixels meet those of x in order.
+  let begin = split * p.chunk;
+  let end = min(begin + p.chunk, p.batch * p.height * p.width);
+  var sink = begin + lane % 4u;
+#else
   // Pixel u of y meets row u * stride + ij.x - top of x, which lies in x for first.x <= u < first.x + extent.x; columns likewise.
   let i = quotient(tap, p.kw);
   let ij = vec2u(i, tap - i * p.kw);
@@ -76,9 +82,14 @@ fn tile(index: u32, lane: u32) {
   let sourceLine = (p.width - wide) * p.stride;
   let sinkImage = (p.outHeight - tall) * p.outWidth;
   let sourceImage = (p.height - tall * p.stride) * p.width; // of a stride that does not divide the height below 0, which wraps
+#endif
   for (var pixel = begin; pixel < end; pixel += 4u) {
     let live = pixel + lane % 4u < end;
+  #if POINT
+    let place = select(0u, sink, live) * xChannels;
+#else
     let place = select(0u, source, live) * xChannels;
+#endif
     let mask = select(0.0, 1.0, live);
     let y = select(0u, sink, live) * dyChannels;
 #unroll q 4
@@ -97,6 +108,9 @@ fn tile(index: u32, lane: u32) {
     }
 #end
 #end
+#if POINT
+    sink += 4u;
+#else
     at += step;
     let line = at.y >= wide;
     at = select(at, vec2u(at.x + 1u, at.y - wide), line);
@@ -104,6 +118,7 @@ fn tile(index: u32, lane: u32) {
     at.x -= select(0u, tall, next);
     sink += sinkStep + select(0u, sinkLine, line) + select(0u, sinkImage, next);
     source += sourceStep + select(0u, sourceLine, line) + select(0u, sourceImage, next);
+#endif
   }
   let place = (((split * p.groups + g) * p.kh * p.kw + tap) * ci4 + firstQuad) * 4u;
 #unroll n LOADS

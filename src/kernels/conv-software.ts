@@ -121,6 +121,10 @@ export function softwareProduct(
   return pixelProduct(direction === 'data', geo, call, lanes, rows);
 }
 
+/** Whether pixels of x and y meet one to one. */
+const isPointwise = ({ kh, kw, stride, height, width, outHeight, outWidth }: Geometry): boolean =>
+  kh * kw * stride === 1 && height === outHeight && width === outWidth;
+
 type Lanes = ReturnType<typeof lanesOf>;
 
 /**
@@ -169,6 +173,7 @@ function weightProduct(geo: Geometry, call: Call<Attributes>, lanes: Lanes, { ch
       ...constants,
       QUADS: lanes.LANES / 4,
       LOADS: WEIGHT_ROWS / lanes.LANES,
+      POINT: isPointwise(geo),
       SPLIT: true,
     },
     params: { ...geo, chunk },
