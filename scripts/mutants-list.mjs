@@ -429,15 +429,15 @@ export const mutants = [
   {
     name: 'tiles from the back begin one too far',
     file: 'shaders/lib/work-queue.wgsl',
-    find: 'turns - 1u - back',
-    replace: 'turns - back',
+    find: 'turns - 1u - back,',
+    replace: 'turns - back,',
     check: ['test/kernels/work-queue.test.ts', 'each tile to one'],
   },
   {
-    name: 'a queue counts more than 16 bits hold',
+    name: 'of very many tiles some are computed twice',
     file: 'shaders/lib/work-queue.wgsl',
-    find: '(count >> 15u) + 1u',
-    replace: '1u',
+    find: 'turns - 1u - back, fromBack) * each',
+    replace: 'turns - 1u - back, fromBack) * (each - each / 2u)',
     check: ['test/kernels/work-queue.test.ts', 'each tile to one'],
   },
 ];
