@@ -85,7 +85,7 @@ fn tile(index: u32, lane: u32) {
 #endif
   for (var pixel = begin; pixel < end; pixel += 4u) {
     let live = pixel + lane % 4u < end;
-  #if POINT
+#if POINT
     let place = select(0u, sink, live) * xChannels;
 #else
     let place = select(0u, source, live) * xChannels;

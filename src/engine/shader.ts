@@ -126,17 +126,7 @@ export function reflect(text: string): Reflection {
   const declaration =
     /@group\(0\)\s*@binding\((\d+)\)\s*var(?:<\s*(storage|uniform)\s*(?:,\s*(read_write|read))?\s*>)?\s+(\w+)\s*:\s*(\w+)/g;
   for (const [, binding, space, access, name = '', type = ''] of text.matchAll(declaration)) {
-    const kind =
-      space === 'uniform'
-        ? 'uniform'
-        : type.startsWith('texture')
-          ? 'texture'
-          : type === 'atomic'
-            ? 'queue'
-            : access === 'read_write'
-              ? 'read_write'
-              : 'read';
-    bindings.push({ name, binding: Number(binding), kind });
+    bindings.push({ name, binding: Number(binding), kind: kindOf(space, access, type) });
   }
   const fields = /struct Params\s*\{([^}]*)\}/.exec(text)?.[1] ?? '';
   const params = [...fields.replace(/\/\/.*$/gm, '').matchAll(/(\w+)\s*:\s*(\w+)/g)].map(
@@ -149,4 +139,11 @@ export function reflect(text: string): Reflection {
     },
   );
   return { bindings, params };
+}
+
+function kindOf(space: string | undefined, access: string | undefined, type: string): ShaderBinding['kind'] {
+  if (space === 'uniform') return 'uniform';
+  if (type.startsWith('texture')) return 'texture';
+  if (type === 'atomic') return 'queue';
+  return access === 'read_write' ? 'read_write' : 'read';
 }
