@@ -5,6 +5,7 @@
 #include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
+#include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
 const REACH = (KW + STRIDE - 2u) / STRIDE; // columns of dy before the patch's own
@@ -19,10 +20,12 @@ fn tile(index: u32, lane: u32) {
   let sourceSize = vec2u(p.outHeight, p.outWidth);
   let before = p.left;
   let item = index * LANES + lane;
-  let c = item % quads;
-  let at = item / quads % patches() * PATCH; // wraps below 0 after `before` is taken away: then it is not below the size either
-  let row = item / (quads * patches()) % size.x;
-  let b = item / (quads * patches() * size.x);
+  let strip = quotient(item, quads);
+  let line = quotient(strip, patches());
+  let b = quotient(line, size.x);
+  let c = item - strip * quads;
+  let at = (strip - line * patches()) * PATCH; // wraps below 0 after `before` is taken away: then it is not below the size either
+  let row = line - b * size.x;
   if (b >= p.batch) { return; }
 #unroll n PATCH
   var s$n = vec4f();
@@ -30,13 +33,13 @@ fn tile(index: u32, lane: u32) {
   for (var i = (row + p.top) % STRIDE; i < p.kh; i += STRIDE) {
     let origin = vec2u((row + p.top - i) / STRIDE, at / STRIDE - REACH);
     if (origin.x >= sourceSize.x) { continue; }
-    let line = (b * sourceSize.x + origin.x) * sourceSize.y;
+    let first = (b * sourceSize.x + origin.x) * sourceSize.y;
     var source: array<vec4f, SPAN>;
 #unroll t SPAN
     {
       let column = origin.y + $tu;
       let inside = column < sourceSize.y;
-      source[$t] = rowQuad((line + select(0u, column, inside)) * quads + c) * select(0.0, 1.0, inside);
+      source[$t] = rowQuad((first + select(0u, column, inside)) * quads + c) * select(0.0, 1.0, inside);
     }
 #end
 #unroll j KW

@@ -5,6 +5,7 @@
 #include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
+#include "lib/quotient"
 #include "lib/window"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;
 
@@ -16,10 +17,12 @@ fn tile(index: u32, lane: u32) {
   let p = params;
   let quads = p.channels / 4u;
   let item = index * LANES + lane;
-  let c = item % quads;
-  let begin = item / quads % spans() * p.span;
-  let row = item / (quads * spans()) % bands() * ROWS;
-  let b = item / (quads * spans() * bands());
+  let line = quotient(item, quads);
+  let band = quotient(line, spans());
+  let b = quotient(band, bands());
+  let c = item - line * quads;
+  let begin = (line - band * spans()) * p.span;
+  let row = (band - b * bands()) * ROWS;
   if (b >= p.batch) { return; }
 #unroll i KH
 #unroll j KW

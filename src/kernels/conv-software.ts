@@ -128,12 +128,16 @@ const isPointwise = ({ kh, kw, stride, height, width, outHeight, outWidth }: Geo
 type Lanes = ReturnType<typeof lanesOf>;
 
 /**
- * Whether a forward pass reads its weights from their buffer: where they exceed the cache and serve one or two tiles of rows, copying
- * them into a texture first takes longer than the loads it would save (0.8 of the time at 2x2x512, batch 4; a data gradient, whose
- * lanes read rows of weights far apart, 1.1).
+ * Whether weights are read from their buffer: where they exceed the cache and serve one or two tiles of rows, copying them into a texture
+ * first takes longer than the loads it would save (0.8 of the time forward at 2x2x512, batch 4). A data gradient's lanes read rows of
+ * weights far apart: at 2x2x512 it takes 1.1, in a linear layer with one tile of rows 0.9.
  */
-const readsWeightsInPlace = ({ groups, kh, kw, ci, co }: Geometry, rowTiles: number): boolean =>
-  rowTiles <= 2 && groups * kh * kw * ci * co >= 2 ** 20;
+const readsWeightsInPlace = (
+  data: boolean,
+  { groups, kh, kw, ci, co }: Geometry,
+  rowTiles: number,
+): boolean =>
+  groups * kh * kw * ci * co >= 2 ** 20 && (data ? rowTiles === 1 && kh * kw === 1 : rowTiles <= 2);
 
 function pixelProduct(
   data: boolean,
@@ -155,7 +159,7 @@ function pixelProduct(
       HALVES: ROWS / lanes.LANES,
       DATA_GRADIENT: data,
       POINT: kh * kw * stride === 1,
-      COLUMNS_IN_PLACE: lanes.TEXTURE && !data && readsWeightsInPlace(geo, rows),
+      COLUMNS_IN_PLACE: lanes.TEXTURE && readsWeightsInPlace(data, geo, rows),
     },
     params: { ...geo },
     grid,

@@ -27,8 +27,8 @@ function padImage(geo: Geometry): Pass {
   const { batch, height, width, top, left, xChannels: channels } = geo;
   const { quad, image, inner } = padded(geo);
   const sides = { outHeight: inner.height, outWidth: inner.width };
-  const params = { batch, height, width, channels, top, left, quad, ...sides };
-  return { shader: 'pad-image', params, grid: linearGrid(image, 256), bind: { y: 'image' } };
+  const params = { batch, height, width, channels, top, left, ...sides, quads: quad / 4 };
+  return { shader: 'pad-image', params, grid: linearGrid(image / 4, 64), bind: { y: 'image' } };
 }
 
 function mergeWeights(geo: Geometry): Pass {

@@ -68,6 +68,7 @@ const SIZES: Sizes = [
     { stride: 2, pad: [3, 3, 3, 3], sharedInput: true },
   ],
   ['3 channels, uneven padding', [2, 8, 9, 3], [1, 3, 3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
+  ['7 channels, uneven padding', [1, 5, 6, 7], [1, 3, 3, 7, 8], { stride: 1, pad: [1, 0, 1, 2] }],
   ['shared quads', [1, 4, 5, 8], [3, 3, 3, 8, 4], { stride: 1, pad: [1, 1, 1, 1], sharedInput: true }],
   ['uneven padding, stride 3', [1, 9, 11, 4], [1, 3, 5, 4, 4], { stride: 3, pad: [0, 1, 2, 3] }],
   ['quads 3x3 in tiles, groups 2', [3, 14, 13, 16], [2, 3, 3, 8, 12], { stride: 1, pad: [1, 1, 1, 1] }],

@@ -49,7 +49,7 @@ const SIZES: Sizes = [
   ['hole at the end', [2, 11], [1, 7, 4], { hole: [7, 4] }],
 ];
 
-/** Of the forward pass alone, which on CPU adapters reads such weights in place. */
+/** Of the forward pass and the data gradient, which on CPU adapters read such weights in place. */
 const MANY_WEIGHTS: Sizes = [['more weights than a cache holds, groups 2', [1, 2048], [2, 1024, 516], {}]];
 
 /** Matrix products, and the fusion layer's first at a small batch. */
@@ -146,7 +146,10 @@ export const linearDataGradientOp = op<LinearAttributes>({
     return [dx];
   },
   cost: (call) => cost(dataSizes(call), call),
-  cases: cases(SIZES, (x, w, attrs) => ({ inputs: [{ shape: outputOf(x, w) }, { shape: w }], attrs })),
+  cases: cases([...SIZES, ...MANY_WEIGHTS], (x, w, attrs) => ({
+    inputs: [{ shape: outputOf(x, w) }, { shape: w }],
+    attrs,
+  })),
   benchmarks: cases(BENCHMARKS, (x, w, attrs) => ({
     inputs: [{ shape: outputOf(x, w) }, { shape: w }],
     attrs,

@@ -29,9 +29,15 @@ export function foldRows(tiles: number): { readonly count: number; readonly fold
 /** Enough workgroups for any adapter's cores to share evenly. */
 const ENOUGH_GROUPS = 256;
 
-/** Cuts `depth` into ranges of whole `step`s, not shorter than `least`, until `tiles` times as many workgroups are enough. */
-export function splitDepth(depth: number, tiles: number, step: number, least: number): Split {
-  const wanted = Math.max(1, Math.min(Math.ceil(ENOUGH_GROUPS / tiles), Math.floor(depth / least)));
+/** Cuts `depth` into ranges of whole `step`s, not shorter than `least`, until `tiles` times as many are enough. */
+export function splitDepth(
+  depth: number,
+  tiles: number,
+  step: number,
+  least: number,
+  enough = ENOUGH_GROUPS,
+): Split {
+  const wanted = Math.max(1, Math.min(Math.ceil(enough / tiles), Math.floor(depth / least)));
   const chunk = Math.ceil(depth / wanted / step) * step;
   return { chunk, splits: Math.ceil(depth / chunk) };
 }

@@ -2,7 +2,7 @@ import { type Call, linearGrid } from '../engine/op.js';
 import { sharesBeforehand } from './adapter-traits.js';
 
 /** Workgroups that empty a queue: as many as lavapipe has threads at most. */
-const WORKERS = 32;
+export const WORKERS = 32;
 
 /** How a kernel's tiles are shared out (shaders/lib/work-queue.wgsl), as constants of the shader, and the grid. */
 export function shared(tiles: number, { capabilities }: Pick<Call, 'capabilities'>) {
