@@ -1,7 +1,5 @@
 // Adam with L2 weight decay (Kingma and Ba, algorithm 1; torch.optim.Adam), four values at once. Nothing is written once the flag
 // is up.
-#include "lib/grid"
-
 #if VEC4
 alias Value = vec4f;
 #else

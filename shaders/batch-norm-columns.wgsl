@@ -1,6 +1,5 @@
 // Batch norm by the moments of the batch in one pass, for CPU adapters: a thread walks down its column of V for the moments, and again
 // for y. A tile is LANES threads side by side.
-#include "lib/grid"
 #include "lib/vector"
 #include "lib/activation"
 

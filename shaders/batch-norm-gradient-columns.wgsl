@@ -1,6 +1,5 @@
 // Gradients of a batch norm in one pass, for CPU adapters: a thread walks down its column of V for the sums of g and g * xhat, g the
 // gradient before the activation and xhat = (x - mean) * rstd, then again for dx. A tile is LANES threads side by side.
-#include "lib/grid"
 #include "lib/vector"
 #include "lib/activation"
 

@@ -14,7 +14,6 @@ enable subgroups;
 diagnostic(off, subgroup_uniformity); // what subgroupAny says is the same in all of the subgroup, which the compiler does not see
 const BLOCK_QUADS = 16u;
 #include "lib/conv"
-#include "lib/grid"
 #include "lib/quads"
 #include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;

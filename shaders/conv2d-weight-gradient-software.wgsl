@@ -6,7 +6,6 @@
 // pixels has tiles of its own, whose sums are added up by another pass.
 enable subgroups;
 #include "lib/conv"
-#include "lib/grid"
 #include "lib/quads"
 #include "lib/quotient"
 @group(0) @binding(3) var<storage, read_write> result: array<vec4f>;

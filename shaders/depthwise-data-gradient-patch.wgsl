@@ -2,7 +2,6 @@
 // what it loads of a row of dy serves several of them. With v = ih + top, u = iw + left, only taps i = v, j = u (mod stride) count:
 //   dx[ih, iw] += dy[(v - i) / stride, (u - j) / stride] * w[i, j]
 // Patches begin where u is a multiple of PATCH, so that it is known beforehand which taps a column meets.
-#include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
 #include "lib/quotient"

@@ -2,7 +2,6 @@
 // of x is loaded once and added to all PENDING columns of the result that it is part of: what is carried on are their sums, which are
 // fewer than the window of x would be (8 quads instead of 12 for four rows of 3x3).
 // FLIP: the data gradient of a convolution of stride 1 is a convolution of dy with the kernel turned round.
-#include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
 #include "lib/quotient"

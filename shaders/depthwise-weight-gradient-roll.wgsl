@@ -1,6 +1,5 @@
 // Weight gradient of a depthwise convolution: a thread sums all taps of four channels over `chunk` bands of ROWS rows of dy, rolling along
 // each band with the window of x in registers; the parts of all chunks are added up by another pass.
-#include "lib/grid"
 #include "lib/depthwise"
 #include "lib/quads"
 #include "lib/window"

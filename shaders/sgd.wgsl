@@ -1,7 +1,5 @@
 // Stochastic gradient descent with momentum, Nesterov's or plain, and L2 weight decay (torch.optim.SGD without dampening), four values at
 // once. Nothing is written once the flag is up.
-#include "lib/grid"
-
 #if VEC4
 alias Value = vec4f;
 #else

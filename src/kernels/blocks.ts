@@ -85,9 +85,9 @@ export function columnwise({ rows, channels }: Matrix, call: Pick<Call, 'capabil
   const VEC = widthFor(channels);
   const LANES = softwareLanes(call.capabilities);
   const columns = channels / VEC;
-  const { constants, grid } = shared(Math.ceil(columns / LANES), call);
+  const { constants, grid } = shared(Math.ceil(columns / LANES), LANES, call);
   return {
-    constants: { ...constants, VEC, LANES },
+    constants: { ...constants, VEC },
     params: { rows, columns, block: Math.ceil(Math.cbrt(rows)) },
     grid,
   };

@@ -1,4 +1,5 @@
 import type { Attributes, Call, Pass } from '../engine/op.js';
+import { prefersTextures } from './adapter-traits.js';
 import { type Geometry, turned } from './conv-geometry.js';
 import { computedShare } from './conv-padding.js';
 import {
@@ -39,15 +40,6 @@ export interface SoftwareLayout {
   /** Operands come straight from their buffers. */
   readonly buffers?: boolean;
 }
-
-/** A workgroup is a subgroup. Storage textures are the fastest way in on lavapipe (8 lanes), and of no help on SwiftShader (4). */
-const lanesOf = (
-  { capabilities: { subgroupSize } }: Call<Attributes>,
-  { buffers = false }: SoftwareLayout = {},
-) => ({
-  LANES: subgroupSize,
-  TEXTURE: subgroupSize === 8 && !buffers,
-});
 
 /** What a product costs in tiles of 8 rows, which load the weights twice as often, to one in tiles of 16 (measured: 0.95 to 1.2). */
 const LOW_TILE_COST = 1.05;
@@ -115,17 +107,16 @@ export function softwareProduct(
   split: Split,
   layout: SoftwareLayout = {},
 ): Pass {
-  const lanes = lanesOf(call, layout);
-  if (direction === 'weights') return weightProduct(geo, call, lanes, split);
-  const rows = layout.rows ?? rowsFor(direction, geo, lanes.LANES);
-  return pixelProduct(direction === 'data', geo, call, lanes, rows);
+  const { capabilities } = call;
+  const TEXTURE = prefersTextures(capabilities) && !layout.buffers;
+  if (direction === 'weights') return weightProduct(geo, call, TEXTURE, split);
+  const rows = layout.rows ?? rowsFor(direction, geo, capabilities.subgroupSize);
+  return pixelProduct(direction === 'data', geo, call, TEXTURE, rows);
 }
 
 /** Whether pixels of x and y meet one to one. */
 const isPointwise = ({ kh, kw, stride, height, width, outHeight, outWidth }: Geometry): boolean =>
   kh * kw * stride === 1 && height === outHeight && width === outWidth;
-
-type Lanes = ReturnType<typeof lanesOf>;
 
 /**
  * Whether weights are read from their buffer: where they exceed the cache and serve one or two tiles of rows, copying them into a texture
@@ -143,40 +134,47 @@ function pixelProduct(
   data: boolean,
   geo: Geometry,
   call: Call<Attributes>,
-  lanes: Lanes,
+  TEXTURE: boolean,
   ROWS: number,
 ): Pass {
   const { groups, kh, kw, ci, co, stride } = geo;
+  const LANES = call.capabilities.subgroupSize; // a workgroup is a subgroup
   const rows = Math.ceil(pixelRows(data, geo) / ROWS);
-  const columns = Math.ceil((data ? ci : co) / (4 * lanes.LANES));
-  const { constants, grid } = shared(rows * columns * groups * (data ? stride * stride : 1), call);
+  const columns = Math.ceil((data ? ci : co) / (4 * LANES));
+  const { constants, grid } = shared(rows * columns * groups * (data ? stride * stride : 1), LANES, call);
   return {
     shader: 'conv2d-software',
     constants: {
-      ...lanes,
       ...constants,
+      TEXTURE,
       ROWS,
-      HALVES: ROWS / lanes.LANES,
+      HALVES: ROWS / LANES,
       DATA_GRADIENT: data,
       POINT: kh * kw * stride === 1,
-      COLUMNS_IN_PLACE: lanes.TEXTURE && readsWeightsInPlace(data, geo, rows),
+      COLUMNS_IN_PLACE: TEXTURE && readsWeightsInPlace(data, geo, rows),
     },
     params: { ...geo },
     grid,
   };
 }
 
-function weightProduct(geo: Geometry, call: Call<Attributes>, lanes: Lanes, { chunk, splits }: Split): Pass {
+function weightProduct(
+  geo: Geometry,
+  call: Call<Attributes>,
+  TEXTURE: boolean,
+  { chunk, splits }: Split,
+): Pass {
   const { groups, kh, kw, ci, co } = geo;
-  const columns = Math.ceil(co / (4 * lanes.LANES));
-  const { constants, grid } = shared(columns * kh * kw * Math.ceil(ci / WEIGHT_ROWS) * groups * splits, call);
+  const LANES = call.capabilities.subgroupSize;
+  const tiles = kh * kw * Math.ceil(ci / WEIGHT_ROWS) * Math.ceil(co / (4 * LANES));
+  const { constants, grid } = shared(tiles * groups * splits, LANES, call);
   return {
     shader: 'conv2d-weight-gradient-software',
     constants: {
-      ...lanes,
       ...constants,
-      QUADS: lanes.LANES / 4,
-      LOADS: WEIGHT_ROWS / lanes.LANES,
+      TEXTURE,
+      QUADS: LANES / 4,
+      LOADS: WEIGHT_ROWS / LANES,
       POINT: isPointwise(geo),
       SPLIT: true,
     },

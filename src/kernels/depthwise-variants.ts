@@ -29,8 +29,7 @@ const lanesOf = ({ capabilities }: Pick<Call, 'capabilities'>): number =>
 /** How `items` threads are shared out. */
 function inTiles(items: number, call: Pick<Call, 'capabilities'>) {
   const LANES = lanesOf(call);
-  const { constants, grid } = shared(Math.ceil(items / LANES), call);
-  return { constants: { ...constants, LANES }, grid };
+  return shared(Math.ceil(items / LANES), LANES, call);
 }
 
 /** The obviously right kernel: one thread an element of the result. */

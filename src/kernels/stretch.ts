@@ -10,6 +10,6 @@ export function stretches(size: number, call: Pick<Call, 'capabilities'>) {
   const { capabilities } = call;
   const LANES = capabilities.software ? softwareLanes(capabilities) : 256;
   const EACH = capabilities.software ? 64 : 1;
-  const { constants, grid } = shared(Math.ceil(size / (LANES * EACH)), call);
-  return { constants: { ...constants, LANES, EACH }, params: { size }, grid };
+  const { constants, grid } = shared(Math.ceil(size / (LANES * EACH)), LANES, call);
+  return { constants: { ...constants, EACH }, params: { size }, grid };
 }
