@@ -1,6 +1,6 @@
 // Depthwise convolution: a thread has four channels of ROWS neighbouring rows of the result and rolls along `span` columns. Each column
 // of x is loaded once and added to all PENDING columns of the result that it is part of: what is carried on are their sums, which are
-// fewer than the window of x would be (8 quads instead of 12 for four rows of 3x3).
+// fewer than the window of x would be (8 quads instead of 12 for four rows of 3x3). Weights are loaded once for several images.
 // FLIP: the data gradient of a convolution of stride 1 is a convolution of dy with the kernel turned round.
 #include "lib/depthwise"
 #include "lib/quads"
@@ -10,7 +10,8 @@
 
 fn bands() -> u32 { return (params.outHeight + ROWS - 1u) / ROWS; } // of an image
 fn spans() -> u32 { return (params.outWidth + params.span - 1u) / params.span; }
-fn tiles() -> u32 { return (params.channels / 4u * spans() * bands() * params.batch + LANES - 1u) / LANES; }
+fn portions() -> u32 { return (params.batch + params.images - 1u) / params.images; }
+fn tiles() -> u32 { return (params.channels / 4u * spans() * bands() * portions() + LANES - 1u) / LANES; }
 
 fn tile(index: u32, lane: u32) {
   let p = params;
@@ -18,11 +19,10 @@ fn tile(index: u32, lane: u32) {
   let item = index * LANES + lane;
   let line = quotient(item, quads);
   let band = quotient(line, spans());
-  let b = quotient(band, bands());
+  let portion = quotient(band, bands());
   let c = item - line * quads;
   let begin = (line - band * spans()) * p.span;
-  let row = (band - b * bands()) * ROWS;
-  if (b >= p.batch) { return; }
+  let row = (band - portion * bands()) * ROWS;
 #unroll i KH
 #unroll j KW
 #if FLIP
@@ -32,41 +32,22 @@ fn tile(index: u32, lane: u32) {
 #endif
 #end
 #end
-  var sums: array<vec4f, ROWS * PENDING>; // of the results that this column and those behind it are part of
+  for (var b = portion * p.images; b < min((portion + 1u) * p.images, p.batch); b++) {
+    var sums: array<vec4f, ROWS * PENDING>; // of the results that this column and those behind it are part of
 #unroll y TALL
-  let y$y = row * STRIDE + $yu - p.top; // a row above the padding wraps
-  let mask$y = select(0.0, 1.0, y$y < p.height);
-  let line$y = (b * p.height + select(0u, y$y, y$y < p.height)) * p.width;
+    let y$y = row * STRIDE + $yu - p.top; // a row above the padding wraps
+    let mask$y = select(0.0, 1.0, y$y < p.height);
+    let line$y = (b * p.height + select(0u, y$y, y$y < p.height)) * p.width;
 #end
 #unroll f KEEP
-  {
-    var x: array<vec4f, TALL>;
-#unroll y TALL
-    x[$y] = sourceQuad(line$y, begin * STRIDE + $fu - p.left, c, mask$y);
-#end
-#unroll m PENDING
-#unroll j KW
-    if ($mu * STRIDE + $ju == $fu) {
-#unroll n ROWS
-#unroll i KH
-      sums[$nu * PENDING + $mu] += x[$nu * STRIDE + $iu] * k$i_$j;
-#end
-#end
-    }
-#end
-#end
-  }
-#end
-  for (var column = begin; column < min(begin + p.span, p.outWidth); column++) {
-#unroll f STRIDE
     {
       var x: array<vec4f, TALL>;
 #unroll y TALL
-      x[$y] = sourceQuad(line$y, column * STRIDE + KEEP + $fu - p.left, c, mask$y);
+      x[$y] = sourceQuad(line$y, begin * STRIDE + $fu - p.left, c, mask$y);
 #end
 #unroll m PENDING
 #unroll j KW
-      if ($mu * STRIDE + $ju == KEEP + $fu) {
+      if ($mu * STRIDE + $ju == $fu) {
 #unroll n ROWS
 #unroll i KH
         sums[$nu * PENDING + $mu] += x[$nu * STRIDE + $iu] * k$i_$j;
@@ -77,20 +58,41 @@ fn tile(index: u32, lane: u32) {
 #end
     }
 #end
+    for (var column = begin; column < min(begin + p.span, p.outWidth); column++) {
+#unroll f STRIDE
+      {
+        var x: array<vec4f, TALL>;
+#unroll y TALL
+        x[$y] = sourceQuad(line$y, column * STRIDE + KEEP + $fu - p.left, c, mask$y);
+#end
+#unroll m PENDING
+#unroll j KW
+        if ($mu * STRIDE + $ju == KEEP + $fu) {
 #unroll n ROWS
-    if (row + $nu < p.outHeight) {
-      let place = ((b * p.outHeight + row + $nu) * p.outWidth + column) * quads + c;
+#unroll i KH
+          sums[$nu * PENDING + $mu] += x[$nu * STRIDE + $iu] * k$i_$j;
+#end
+#end
+        }
+#end
+#end
+      }
+#end
+#unroll n ROWS
+      if (row + $nu < p.outHeight) {
+        let place = ((b * p.outHeight + row + $nu) * p.outWidth + column) * quads + c;
 #if ACCUMULATE
-      result[place] += sums[$nu * PENDING];
+        result[place] += sums[$nu * PENDING];
 #else
-      result[place] = sums[$nu * PENDING];
+        result[place] = sums[$nu * PENDING];
 #endif
-    }
+      }
 #unroll m LATER
-    sums[$nu * PENDING + $mu] = sums[$nu * PENDING + $mu + 1u];
+      sums[$nu * PENDING + $mu] = sums[$nu * PENDING + $mu + 1u];
 #end
-    sums[$nu * PENDING + LATER] = vec4f();
+      sums[$nu * PENDING + LATER] = vec4f();
 #end
+    }
   }
 }
 
