@@ -420,6 +420,13 @@ export const mutants = [
     check: ['test/train/updates.test.ts', 'at its place'],
   },
   {
+    name: 'lanes without a pixel count in a weight gradient of few pixels',
+    file: 'shaders/conv2d-weight-gradient-few-pixels.wgsl',
+    find: 'select(0.0, 1.0, lane < pixels)',
+    replace: '1.0',
+    check: operations('linear_weight_gradient'),
+  },
+  {
     name: 'the queue is not empty again when a dispatch begins',
     file: 'shaders/lib/work-queue.wgsl',
     find: 'turns + grid.x - 1u',

@@ -44,6 +44,7 @@ const SIZES: Sizes = [
   ['one', [1, 1], [1, 1, 1], {}],
   ['primes', [3, 37], [1, 37, 5], {}],
   ['quads', [8, 64], [1, 64, 36], {}],
+  ['few rows, groups 2', [3, 144], [2, 72, 36], {}],
   ['many rows, groups 3', [37, 36], [3, 12, 8], {}],
   ['head with a hole', [5, 48], [1, 32, 2], { hole: [16, 16] }],
   ['hole at the end', [2, 11], [1, 7, 4], { hole: [7, 4] }],
