@@ -422,7 +422,7 @@ export const mutants = [
   {
     name: 'lanes without a pixel count in a weight gradient of few pixels',
     file: 'shaders/conv2d-weight-gradient-few-pixels.wgsl',
-    find: 'select(0.0, 1.0, lane < pixels)',
+    find: 'select(0.0, 1.0, $nu * LANES + lane <= last)',
     replace: '1.0',
     check: operations('linear_weight_gradient'),
   },

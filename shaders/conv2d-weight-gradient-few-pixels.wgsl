@@ -1,8 +1,8 @@
-// Weight gradient of a 1x1 convolution of no more pixels than a subgroup has lanes, for CPU adapters: linear layers of a small batch. The
-// sum over pixels is short, and what counts is the way of the weights to memory. A tile has LANES quads of columns co and RUN quads of
-// rows ci: a lane keeps the gradients of its columns, of all pixels, and stores row after row, in a loop that stays in the cache.
+// Weight gradient of a 1x1 convolution of few pixels, for CPU adapters: of linear layers, or of small images in a small batch. The sum over
+// pixels is short, and what counts is the way of the weights to memory. A tile has LANES quads of columns co and RUN quads of rows ci: a
+// lane keeps dy in its columns, of all pixels, and stores row after row, in a loop that carries no sums and stays in the cache.
 //
-// Lane l loads pixel l of x; in step r it meets pixel l + r, as in conv2d-software.
+// Pixels come in PARTS of LANES. Lane l loads pixel l of a part of x; in step r it meets pixel l + r, as in conv2d-software.
 enable subgroups;
 #include "lib/conv"
 #include "lib/quads"
@@ -22,27 +22,41 @@ fn tile(index: u32, lane: u32) {
   let first = (line - g * rowTiles()) * RUN;
   let column = (index - line * columnTiles()) * LANES + lane;
   let dyFirst = g * co4 + min(column, co4 - 1u);
-  let pixels = p.batch * p.height * p.width;
-  let mask = select(0.0, 1.0, lane < pixels);
-  let xFirst = min(lane, pixels - 1u) * (p.xChannels / 4u) + g * (p.xGroup / 4u);
+  let last = p.batch * p.height * p.width - 1u; // pixel; beyond it lanes read that one and count it 0 times
 #unroll r LANES
   let giver$r = (lane + $ru) % LANES;
-  let dy$r = columnQuad(min(giver$r, pixels - 1u) * (p.groups * co4) + dyFirst);
+#end
+#unroll n PARTS
+  let mask$n = select(0.0, 1.0, $nu * LANES + lane <= last);
+  let x$n = min($nu * LANES + lane, last) * (p.xChannels / 4u) + g * (p.xGroup / 4u);
+#unroll r LANES
+  let dy$n_$r = columnQuad(min($nu * LANES + giver$r, last) * (p.groups * co4) + dyFirst);
+#end
 #end
   for (var row = first; row < min(first + RUN, ci4); row++) {
-    let x = rowQuad(xFirst + row) * mask;
-    let to = (g * ci4 + row) * 4u * co4 + column;
 #unroll e 4
     var sum$e = vec4f();
 #end
-#unroll r LANES
+#unroll n PARTS
     {
-      let other = subgroupShuffle(x, giver$r);
+      let x = rowQuad(x$n + row) * mask$n;
 #unroll e 4
-      sum$e += other[$e] * dy$r;
+      var part$e = vec4f();
+#end
+#unroll r LANES
+      {
+        let other = subgroupShuffle(x, giver$r);
+#unroll e 4
+        part$e += other[$e] * dy$n_$r;
+#end
+      }
+#end
+#unroll e 4
+      sum$e += part$e;
 #end
     }
 #end
+    let to = (g * ci4 + row) * 4u * co4 + column;
     if (column < co4) {
 #unroll e 4
 #if ACCUMULATE

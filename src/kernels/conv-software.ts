@@ -121,9 +121,14 @@ export function softwareProduct(
 const isPointwise = ({ kh, kw, stride, height, width, outHeight, outWidth }: Geometry): boolean =>
   kh * kw * stride === 1 && height === outHeight && width === outWidth;
 
-/** Whether a lane each is enough for the pixels that a weight gradient sums. */
+/** Parts of as many pixels as a subgroup has lanes of which outerProducts() keeps dy. */
+const MOST_PARTS = 4;
+
+const partsOf = ({ batch, height, width }: Geometry, lanes: number): number =>
+  Math.ceil((batch * height * width) / lanes);
+
 const hasFewPixels = (geo: Geometry, lanes: number): boolean =>
-  isPointwise(geo) && geo.batch * geo.height * geo.width <= lanes;
+  isPointwise(geo) && partsOf(geo, lanes) <= MOST_PARTS;
 
 /**
  * Whether weights are read from their buffer: where they exceed the cache and serve one or two tiles of rows, copying them into a texture
@@ -193,7 +198,7 @@ function weightProduct(
 /** Quads of input channels whose weights a tile of outerProducts() stores. */
 const RUN = 16;
 
-/** Weight gradients where hasFewPixels(): 0.6 of the time of weightProduct() in linear layers, batch 8. */
+/** Weight gradients where hasFewPixels(): 0.6 of the time of weightProduct() with 8 pixels. */
 function outerProducts(geo: Geometry, call: Call<Attributes>, TEXTURE: boolean): Pass {
   const { groups, ci, co } = geo;
   const LANES = call.capabilities.subgroupSize;
@@ -201,7 +206,7 @@ function outerProducts(geo: Geometry, call: Call<Attributes>, TEXTURE: boolean):
   const { constants, grid } = shared(tiles, LANES, call);
   return {
     shader: 'conv2d-weight-gradient-few-pixels',
-    constants: { ...constants, TEXTURE, RUN },
+    constants: { ...constants, TEXTURE, RUN, PARTS: partsOf(geo, LANES) },
     params: { ...geo },
     grid,
   };
