@@ -420,9 +420,9 @@ export const mutants = [
     check: ['test/train/updates.test.ts', 'at its place'],
   },
   {
-    name: 'lanes without a pixel count in a weight gradient of few pixels',
+    name: 'padding counts in a weight gradient of few pixels',
     file: 'shaders/conv2d-weight-gradient-few-pixels.wgsl',
-    find: 'select(0.0, 1.0, $nu * LANES + lane <= last)',
+    find: 'select(0.0, 1.0, inside$n)',
     replace: '1.0',
     check: operations('linear_weight_gradient'),
   },

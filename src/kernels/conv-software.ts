@@ -121,14 +121,13 @@ export function softwareProduct(
 const isPointwise = ({ kh, kw, stride, height, width, outHeight, outWidth }: Geometry): boolean =>
   kh * kw * stride === 1 && height === outHeight && width === outWidth;
 
-/** Parts of as many pixels as a subgroup has lanes of which outerProducts() keeps dy. */
-const MOST_PARTS = 4;
+/** Parts of a weight gradient's pixels, a lane each. */
+const partsOf = ({ batch, outHeight, outWidth }: Geometry, lanes: number): number =>
+  Math.ceil((batch * outHeight * outWidth) / lanes);
 
-const partsOf = ({ batch, height, width }: Geometry, lanes: number): number =>
-  Math.ceil((batch * height * width) / lanes);
-
+/** Whether outerProducts() is worth while: it multiplies padding as well, which weightProduct() skips. */
 const hasFewPixels = (geo: Geometry, lanes: number): boolean =>
-  isPointwise(geo) && partsOf(geo, lanes) <= MOST_PARTS;
+  partsOf(geo, lanes) <= (isPointwise(geo) ? 4 : 2);
 
 /**
  * Whether weights are read from their buffer: where they exceed the cache and serve one or two tiles of rows, copying them into a texture
@@ -200,9 +199,9 @@ const RUN = 16;
 
 /** Weight gradients where hasFewPixels(): 0.6 of the time of weightProduct() with 8 pixels. */
 function outerProducts(geo: Geometry, call: Call<Attributes>, TEXTURE: boolean): Pass {
-  const { groups, ci, co } = geo;
+  const { groups, kh, kw, ci, co } = geo;
   const LANES = call.capabilities.subgroupSize;
-  const tiles = groups * Math.ceil(ci / 4 / RUN) * Math.ceil(co / (4 * LANES));
+  const tiles = groups * kh * kw * Math.ceil(ci / 4 / RUN) * Math.ceil(co / (4 * LANES));
   const { constants, grid } = shared(tiles, LANES, call);
   return {
     shader: 'conv2d-weight-gradient-few-pixels',

@@ -60,6 +60,7 @@ const SIZES: Sizes = [
   ['wide 3x3', [1, 5, 5, 40], [1, 3, 3, 40, 36], { stride: 1, pad: [1, 1, 1, 1] }],
   ['1x1 groups 3', [3, 3, 5, 24], [3, 1, 1, 8, 40], { stride: 1, pad: [0, 0, 0, 0] }],
   ['3x3 stride 2, groups 2', [2, 7, 8, 16], [2, 3, 3, 8, 4], { stride: 2, pad: [1, 1, 1, 1] }],
+  ['3x3 of few pixels, stride 2, groups 2', [2, 3, 4, 8], [2, 3, 3, 4, 36], { stride: 2, pad: [1, 1, 1, 1] }],
   ['1x1 of few pixels', [3, 2, 2, 12], [1, 1, 1, 12, 36], { stride: 1, pad: [0, 0, 0, 0] }],
   ['1x1 stride 2', [2, 6, 7, 8], [1, 1, 1, 8, 12], { stride: 2, pad: [0, 0, 0, 0] }],
   [
