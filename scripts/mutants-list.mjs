@@ -427,6 +427,13 @@ export const mutants = [
     check: operations('linear_weight_gradient'),
   },
   {
+    name: 'a depthwise convolution adds one image to the next',
+    file: 'shaders/depthwise-roll.wgsl',
+    find: 'var sums = array<vec4f, ROWS * PENDING>();',
+    replace: 'var sums: array<vec4f, ROWS * PENDING>;',
+    check: operations('depthwise_conv2d'),
+  },
+  {
     name: 'the queue is not empty again when a dispatch begins',
     file: 'shaders/lib/work-queue.wgsl',
     find: 'turns + grid.x - 1u',

@@ -33,7 +33,8 @@ fn tile(index: u32, lane: u32) {
 #end
 #end
   for (var b = portion * p.images; b < min((portion + 1u) * p.images, p.batch); b++) {
-    var sums: array<vec4f, ROWS * PENDING>; // of the results that this column and those behind it are part of
+    // Of the results that this column and those behind it are part of. Without a value Dawn's compiler clears them for the first image only.
+    var sums = array<vec4f, ROWS * PENDING>();
 #unroll y TALL
     let y$y = row * STRIDE + $yu - p.top; // a row above the padding wraps
     let mask$y = select(0.0, 1.0, y$y < p.height);

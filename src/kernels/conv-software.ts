@@ -68,7 +68,7 @@ const CACHED_CHUNK = 2 ** 19;
  * reading (1.5 times as fast at 56x56x64 in 4 groups); the other directions are not split.
  */
 export function softwareSplit(direction: Direction, geo: Geometry, lanes: number): Split {
-  if (direction !== 'weights') return WHOLE;
+  if (direction !== 'weights' || hasFewPixels(geo, lanes)) return WHOLE;
   const { batch, outHeight, outWidth, groups, kh, kw, ci, co } = geo;
   const tiles = groups * kh * kw * Math.ceil(ci / WEIGHT_ROWS) * Math.ceil(co / (4 * lanes));
   const pixels = batch * outHeight * outWidth;

@@ -70,6 +70,7 @@ const SIZES: Sizes = [
   ['3x3 stride 2, zeros behind only', [2, 8, 10, 8], [3, 3, 8], { stride: 2, pad: [0, 0, 1, 1] }],
   ['5x5 stride 2, more zeros behind', [2, 12, 10, 20], [5, 5, 20], { stride: 2, pad: [1, 1, 2, 2] }],
   ['5x5', [1, 6, 7, 8], [5, 5, 8], { stride: 1, pad: [2, 2, 2, 2] }],
+  ['small images for a thread to share', [9, 2, 3, 256], [3, 3, 256], { stride: 1, pad: [1, 1, 1, 1] }],
   ['stride over the edge', [2, 7, 8, 4], [3, 3, 4], { stride: 3, pad: [0, 0, 0, 0] }],
 ];
 
